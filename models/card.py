@@ -1,0 +1,297 @@
+"""The card of a model: what the public register says about it, its features, outcomes, statutory rules and limits."""
+
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from models.domains import Domain
+from models.errors import MalformedPackageError
+from models.features import Feature
+from models.statutory_rules import Slug, StatutoryRule
+from models.words import Text, Words
+from models.yaml_document import YamlDocument, read_yaml
+
+
+class _Part(BaseModel):
+    """What every part of a card has in common: it cannot be changed and knows no other fields than its own."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class LegalBasis(_Part):
+    """A provision that the use rests on.
+
+    Attributes:
+        citation: As lawyers cite it, e.g. "§ 4 WoGG".
+        text: What it says, in plain words.
+    """
+
+    citation: Text
+    text: Words
+
+
+class Contact(_Part):
+    """Where people reach the office.
+
+    Attributes:
+        phone: With country code.
+        postal_address: In one line.
+        room: Room at the counter.
+        hours: When somebody is there.
+        email: Address.
+    """
+
+    phone: Text
+    postal_address: Text
+    room: Words | None = None
+    hours: Words
+    email: Annotated[str, StringConstraints(pattern=r"^[^@\s]+@[^@\s]+\.[^@\s]+$")]
+
+
+class Authority(_Part):
+    """An authority people can complain to.
+
+    Attributes:
+        name: Official name.
+        postal_address: In one line.
+        phone: With country code.
+    """
+
+    name: Words
+    postal_address: Text
+    phone: Text
+
+
+class ScoreMeaning(_Part):
+    """What the number of the model is.
+
+    Attributes:
+        unit: The model's score is a probability from 0 to 1.
+        scale: Pages show the score times this.
+        label: What pages call it, e.g. "your number".
+        meaning: What the lowest and the highest number mean.
+    """
+
+    unit: Literal["probability"]
+    scale: Literal[100]
+    label: Words
+    meaning: Words
+
+
+class Outcome(_Part):
+    """One of the two results a case can have.
+
+    Attributes:
+        id: Stable name.
+        label: Noun, e.g. "short way".
+        decided: Sentence for a case that the city has decided this way.
+        suggested: Sentence that says what the program did with the case.
+        favourable: Whether people want this one.
+    """
+
+    id: Slug
+    label: Words
+    decided: Words
+    suggested: Words
+    favourable: bool
+
+
+class StrengthCutoffs(_Part):
+    """From which size on an influence is called what, as shares of the additive score's spread over the background.
+
+    Attributes:
+        strong: From here on an influence is called strong.
+        clear: From here on an influence is called clear.
+        slight: From here on an influence is called slight; below it is negligible.
+    """
+
+    strong: float = Field(gt=0)
+    clear: float = Field(gt=0)
+    slight: float = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _check_order(self) -> Self:
+        if not self.strong > self.clear > self.slight:
+            raise ValueError("the cut-offs must fall from strong over clear to slight")
+        return self
+
+
+class ModelCard(_Part):
+    """Everything a register entry says about a model, and what the machine needs to use it.
+
+    Attributes:
+        slug: Name in addresses and calls; also the name of the package's folder.
+        version: Version of the model, e.g. "2026.1".
+        name: What people call it.
+        purpose: What it is for, in one or two sentences.
+        why_used: Why the city uses it.
+        in_use_since: First day of use.
+        status: Where it stands in its life.
+        domain: One of :data:`models.domains.DOMAINS`.
+        area: Where it is used.
+        role: What it does in the procedure.
+        permitting_law: The law that allows it to decide alone; only for the role ``decides``.
+        procedure: Which code of administrative procedure applies.
+        discretion: Whether the law leaves the office a choice.
+        is_ai: Whether it is an AI system in the sense of Article 3(1) of the AI Act.
+        risk_class: Its class under the AI Act.
+        risk_basis: Why it is in this class.
+        legal_basis: Provisions the use rests on.
+        department: Office that uses it.
+        decider_role: Who decides, as a noun phrase.
+        contact: Where people reach that office.
+        data_protection_authority: Supervisory authority under Article 77 GDPR.
+        market_surveillance: Authority for complaints under Article 85 of the AI Act.
+        how_it_works: The principles actually applied, in plain words.
+        oversight: What the person sees and checks before deciding.
+        affected: Whom it concerns.
+        risks: What can go wrong.
+        equal_treatment: What was tested about equal treatment.
+        training_data: What it learned from.
+        monitoring: How it is watched in use.
+        objection_procedure: How people can object.
+        score: What its number is.
+        additive_unit: Unit in which contributions add up: the model's output before the post transform.
+        threshold: Score from which on ``outcome_at_or_above`` follows, from 0 to 1.
+        outcomes: The two results.
+        outcome_at_or_above: Outcome id at or above the threshold.
+        outcome_below: Outcome id below the threshold.
+        features: What it reads, in the order of the model's columns.
+        not_used: What is provably not an input.
+        rules: Statutory rules, in the order they are checked.
+        strength_cutoffs: From which size on an influence is called what; none means the product's own.
+        limits: Known limits.
+    """
+
+    slug: Slug
+    version: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z][0-9A-Za-z.+-]{0,31}$")]
+    name: Words
+    purpose: Words
+    why_used: Words
+    in_use_since: date
+    status: Literal["planned", "design", "development", "pilot", "evaluation", "operational", "retired"]
+    domain: Domain
+    area: Text
+    role: Literal["decides", "suggests", "sorts", "calculates"]
+    permitting_law: Words | None = None
+    procedure: Literal["sgb_x", "vwvfg", "landes_vwvfg", "none"]
+    discretion: bool
+    is_ai: bool
+    risk_class: Literal["high", "limited", "minimal", "not_ai"]
+    risk_basis: Words
+    legal_basis: tuple[LegalBasis, ...] = Field(min_length=1)
+    department: Words
+    decider_role: Words
+    contact: Contact
+    data_protection_authority: Authority
+    market_surveillance: Authority
+    how_it_works: Words
+    oversight: Words
+    affected: Words
+    risks: Words
+    equal_treatment: Words
+    training_data: Words
+    monitoring: Words
+    objection_procedure: Words
+    score: ScoreMeaning
+    additive_unit: Literal["log_odds"]
+    threshold: float = Field(gt=0, lt=1)
+    outcomes: tuple[Outcome, Outcome]
+    outcome_at_or_above: Slug
+    outcome_below: Slug
+    features: tuple[Feature, ...] = Field(min_length=1)
+    not_used: Words
+    rules: tuple[StatutoryRule, ...] = ()
+    strength_cutoffs: StrengthCutoffs | None = None
+    limits: tuple[Words, ...]
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Names of the features in the order of the model's columns."""
+        return tuple(feature.name for feature in self.features)
+
+    def outcome(self, outcome_id: str) -> Outcome:
+        """Give the outcome of this id; the card has checked that every id it uses exists."""
+        return next(outcome for outcome in self.outcomes if outcome.id == outcome_id)
+
+    def outcome_of_score(self, score: float) -> Outcome:
+        """Give the outcome that follows from a score of the model (0 to 1) when no statutory rule applies."""
+        return self.outcome(self.outcome_at_or_above if score >= self.threshold else self.outcome_below)
+
+    @model_validator(mode="after")
+    def _check_consistency(self) -> Self:
+        problems = [*self._law_problems(), *self._outcome_problems(), *self._feature_problems(), *self._rule_problems()]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _law_problems(self) -> list[str]:
+        problems = []
+        if self.permitting_law is not None and self.role != "decides":
+            problems.append("'permitting_law' belongs to the role 'decides' only")
+        if self.is_ai != (self.risk_class != "not_ai"):
+            problems.append("'is_ai' and 'risk_class' contradict each other")
+        return problems
+
+    def _outcome_problems(self) -> list[str]:
+        ids = {outcome.id for outcome in self.outcomes}
+        problems = []
+        if len(ids) != len(self.outcomes):
+            problems.append("the two outcomes have the same id")
+        if {self.outcome_at_or_above, self.outcome_below} != ids:
+            problems.append("'outcome_at_or_above' and 'outcome_below' must name the two outcomes")
+        if self.outcomes[0].favourable == self.outcomes[1].favourable:
+            problems.append("exactly one outcome is favourable")
+        return problems
+
+    def _feature_problems(self) -> list[str]:
+        names = self.feature_names
+        return [f"feature '{name}' is listed twice" for name in sorted({n for n in names if names.count(n) > 1})]
+
+    def _rule_problems(self) -> list[str]:
+        ids = [rule.id for rule in self.rules]
+        problems = [f"rule '{name}' is listed twice" for name in sorted({i for i in ids if ids.count(i) > 1})]
+        for rule in self.rules:
+            if rule.outcome not in {outcome.id for outcome in self.outcomes}:
+                problems.append(f"rule '{rule.id}' leads to the unknown outcome '{rule.outcome}'")
+            unknown = sorted(rule.feature_names - set(self.feature_names))
+            problems.extend(f"rule '{rule.id}' reads the unknown feature '{name}'" for name in unknown)
+        return problems
+
+
+def load_card(path: Path) -> ModelCard:
+    """Read a card from a file.
+
+    Args:
+        path: The ``card.yaml``.
+
+    Returns:
+        The checked card.
+
+    Raises:
+        MalformedPackageError: If the file cannot be read or breaks any rule; names every problem with its line.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise MalformedPackageError(f"{path.name} cannot be read: {error.strerror}.") from error
+    return parse_card(content, name=path.name)
+
+
+def parse_card(content: bytes, name: str = "card.yaml") -> ModelCard:
+    """Read a card from bytes; ``name`` is what error sentences call them. See :func:`load_card`."""
+    document = read_yaml(content, name)
+    try:
+        return ModelCard.model_validate(document.data)
+    except ValidationError as error:
+        problems = [_sentence(document, problem["loc"], problem["msg"]) for problem in error.errors()]
+        raise MalformedPackageError(
+            f"{name} has {len(problems)} problem(s): " + " ".join(problems), problems=problems
+        ) from None
+
+
+def _sentence(document: YamlDocument, location: tuple[int | str, ...], message: str) -> str:
+    where = ".".join(str(part) for part in location) or "the card"
+    return f"line {document.line_of(location)}: {where}: {message.removeprefix('Value error, ')}."

@@ -1,0 +1,194 @@
+"""How good a model is, in counts: measured once per version on cases it did not learn from."""
+
+from datetime import date
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from models.errors import MalformedPackageError
+from models.words import Text, Words
+
+SMALLEST_PUBLISHED_GROUP = 10
+"""Results of fewer cases than this are not published, and say so."""
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Per100 = Annotated[float, Field(ge=0, le=100)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class Confusion(_Part):
+    """What the score said at the threshold, against what was really so.
+
+    Attributes:
+        favourable_confirmed: At or above the threshold, and really favourable.
+        favourable_wrong: At or above the threshold, but really not favourable.
+        unfavourable_confirmed: Below the threshold, and really not favourable.
+        unfavourable_wrong: Below the threshold, but really favourable.
+    """
+
+    favourable_confirmed: Count
+    favourable_wrong: Count
+    unfavourable_confirmed: Count
+    unfavourable_wrong: Count
+
+    @property
+    def total(self) -> int:
+        """All cases."""
+        return self.agreeing + self.favourable_wrong + self.unfavourable_wrong
+
+    @property
+    def agreeing(self) -> int:
+        """Cases in which the score was right."""
+        return self.favourable_confirmed + self.unfavourable_confirmed
+
+
+class CalibrationBin(_Part):
+    """Of 100 cases with such a score, how many really were favourable.
+
+    Attributes:
+        low: Lowest score of the bin, from 0 to 1, included.
+        high: Highest score of the bin, excluded; included only where it is 1.
+        n: Evaluated cases; None where there were fewer than 10.
+        favourable_per_100: None where there were fewer than 10 cases.
+        interval: 95 % Wilson interval of that count, per 100; None where there were fewer than 10 cases.
+    """
+
+    low: Share
+    high: Share
+    n: Count | None
+    favourable_per_100: Per100 | None
+    interval: tuple[Per100, Per100] | None
+
+    @model_validator(mode="after")
+    def _check_size(self) -> Self:
+        _refuse_small_groups(self.n, self.favourable_per_100, self.interval)
+        return self
+
+
+class GroupResult(_Part):
+    """How the model did for one group of cases.
+
+    Attributes:
+        feature: Feature that makes the group.
+        group: Whom it holds, in words.
+        n: Evaluated cases; None where there were fewer than 10.
+        agreement: Share of cases in which the score was right at the threshold.
+        favourable: Share of cases that really were favourable.
+        scored_favourable: Share of cases at or above the threshold.
+        wrongly_unfavourable: Of the cases that really were favourable, the share below the threshold.
+        reason: Why the numbers are missing, where they are.
+    """
+
+    feature: Text
+    group: Words
+    n: Count | None = None
+    agreement: Share | None = None
+    favourable: Share | None = None
+    scored_favourable: Share | None = None
+    wrongly_unfavourable: Share | None = None
+    reason: Words | None = None
+
+    @model_validator(mode="after")
+    def _check_size(self) -> Self:
+        _refuse_small_groups(self.n, self.agreement, self.favourable, self.scored_favourable, self.wrongly_unfavourable)
+        if (self.n is None) != (self.reason is not None):
+            raise ValueError("a group without numbers says why, and only such a group")
+        return self
+
+
+class Evaluation(_Part):
+    """One evaluation of one model version.
+
+    Attributes:
+        schema_name: Version of this format.
+        model_version: Version that was evaluated, as in the card.
+        as_of: Day of the evaluation.
+        n: Evaluated cases, none of which the model learned from.
+        threshold: Score from which on the favourable outcome follows, 0 to 1.
+        accuracy: Share of cases in which the score was right at the threshold.
+        auc: Probability that a favourable case scores higher than an unfavourable one.
+        confusion: The counts behind the accuracy.
+        calibration: Bins that cover scores from 0 to 1 without gap.
+        groups: Results per group.
+        about: What was compared with what; what these numbers do not say.
+    """
+
+    schema_name: Literal["evaluation/1"]
+    model_version: Text
+    as_of: date
+    n: Annotated[int, Field(ge=SMALLEST_PUBLISHED_GROUP)]
+    threshold: Share
+    accuracy: Share
+    auc: Share
+    confusion: Confusion
+    calibration: tuple[CalibrationBin, ...] = Field(min_length=1)
+    groups: tuple[GroupResult, ...]
+    about: Words
+
+    def bin_for(self, score: float) -> CalibrationBin | None:
+        """Find what is known about cases with such a score.
+
+        Args:
+            score: From 0 to 1.
+
+        Returns:
+            The bin, or None where fewer than 10 such cases were evaluated.
+
+        Raises:
+            ValueError: If the score is not between 0 and 1.
+        """
+        if not 0 <= score <= 1:
+            raise ValueError(f"A score lies between 0 and 1, not at {score}.")
+        found = next((part for part in self.calibration if score < part.high), self.calibration[-1])
+        return None if found.n is None else found
+
+    @model_validator(mode="after")
+    def _check_consistency(self) -> Self:
+        if self.confusion.total != self.n:
+            raise ValueError("the four counts of 'confusion' do not add up to 'n'")
+        if round(self.confusion.agreeing / self.n, 4) != round(self.accuracy, 4):
+            raise ValueError("'accuracy' does not follow from 'confusion'")
+        edges = [self.calibration[0].low, *(part.high for part in self.calibration)]
+        if edges[0] != 0 or edges[-1] != 1 or edges != sorted(set(edges)):
+            raise ValueError("the bins of 'calibration' must cover 0 to 1 in rising order")
+        if any(part.low != before.high for before, part in zip(self.calibration, self.calibration[1:], strict=False)):
+            raise ValueError("the bins of 'calibration' must join without gap")
+        return self
+
+
+def parse_evaluation(content: bytes, name: str = "evaluation.json") -> Evaluation:
+    """Read an evaluation.
+
+    Args:
+        content: JSON, UTF-8.
+        name: What error sentences call the file.
+
+    Returns:
+        The checked evaluation.
+
+    Raises:
+        MalformedPackageError: If it breaks any rule; names every problem.
+    """
+    try:
+        return Evaluation.model_validate_json(content)
+    except ValidationError as error:
+        problems = [
+            f"{'.'.join(str(part) for part in problem['loc']) or name}: {problem['msg'].removeprefix('Value error, ')}."
+            for problem in error.errors()
+        ]
+        raise MalformedPackageError(
+            f"{name} has {len(problems)} problem(s): " + " ".join(problems), problems=problems
+        ) from None
+
+
+def _refuse_small_groups(n: int | None, *numbers: object) -> None:
+    if n is not None and n < SMALLEST_PUBLISHED_GROUP:
+        raise ValueError(f"results of fewer than {SMALLEST_PUBLISHED_GROUP} cases must be left out")
+    if n is None and any(number is not None for number in numbers):
+        raise ValueError("results without the number of cases must be left out")
+    if n is not None and all(number is None for number in numbers):
+        raise ValueError("the results are missing")

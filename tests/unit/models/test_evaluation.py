@@ -1,0 +1,68 @@
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from models.errors import MalformedPackageError
+from models.evaluation import Evaluation, parse_evaluation
+from tests.unit.models.tree_models import WOHNGELD
+
+CONTENT = (WOHNGELD / "evaluation.json").read_bytes()
+EVALUATION = parse_evaluation(CONTENT)
+
+
+def evaluation(change: Callable[[dict[str, Any]], object]) -> Evaluation:
+    data = json.loads(CONTENT)
+    change(data)
+    return parse_evaluation(json.dumps(data).encode())
+
+
+def _hide(part: dict[str, Any]) -> None:
+    part.update(n=None, favourable_per_100=None, interval=None)
+
+
+@pytest.mark.parametrize(("score", "position"), [(0.0, 0), (0.0999, 0), (0.1, 1), (0.95, 9), (1.0, 9)])
+def test_every_score_falls_into_one_bin(score: float, position: int) -> None:
+    assert EVALUATION.bin_for(score) is EVALUATION.calibration[position]
+
+
+def test_a_bin_of_few_cases_tells_nothing() -> None:
+    sparse = evaluation(lambda d: _hide(d["calibration"][3]))
+    assert sparse.bin_for(0.35) is None
+    assert sparse.bin_for(0.45) is not None
+
+
+@pytest.mark.parametrize("score", [-0.1, 1.1, float("nan")])
+def test_a_score_outside_0_and_1_is_refused(score: float) -> None:
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        EVALUATION.bin_for(score)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda d: d["calibration"][3].update(n=9), "fewer than 10"),
+        (lambda d: d["calibration"][3].update(n=None), "left out"),
+        (lambda d: d["groups"][0].update(n=3), "fewer than 10"),
+        (lambda d: d["groups"][0].update(reason={"de": "a", "en": "b"}), "says why"),
+        (lambda d: d["calibration"].pop(4), "without gap"),
+        (lambda d: d["calibration"].pop(), "cover 0 to 1"),
+        (lambda d: d.update(accuracy=0.5), "does not follow"),
+        (lambda d: d.update(n=d["n"] + 1), "do not add up"),
+        (lambda d: d.update(surprise=1), "surprise"),
+    ],
+)
+def test_an_evaluation_that_contradicts_itself_is_refused(change: Callable[[Any], object], sentence: str) -> None:
+    with pytest.raises(MalformedPackageError, match=sentence):
+        evaluation(change)
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\xff", b"null", b"[" * 100_000])
+def test_nothing_but_a_malformed_package_error_comes_out_of_bad_bytes(content: bytes) -> None:
+    with pytest.raises(MalformedPackageError):
+        parse_evaluation(content)
+
+
+def test_an_evaluation_survives_json() -> None:
+    assert Evaluation.model_validate_json(EVALUATION.model_dump_json()) == EVALUATION
