@@ -1,0 +1,71 @@
+"""Whatever bytes come in, parsers answer or raise our own errors, and nothing else escapes."""
+
+from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from explainer.errors import SealingError, VerificationError
+from explainer.transparency_log.checkpoint import Checkpoint, open_checkpoint
+from explainer.transparency_log.log_entry import LogEvent, build_entry, parse_leaf
+from explainer.transparency_log.proof_file import HEADER, ProofFile
+from explainer.transparency_log.sealing import SealedRecord
+from explainer.transparency_log.signed_note import NoteVerifier, parse_note
+from explainer.transparency_log.tiles import TilePath, decode_entries, decode_hashes
+from explainer.transparency_log.verify import verify_receipt
+from tests.unit.transparency_log.memory_log import MemoryLog, leaves, signer
+from tests.unit.transparency_log.test_log_entry import AT
+
+CITY = signer(1)
+LOG = MemoryLog(leaves(5))
+GOOD = [
+    LOG.checkpoint().encode(),
+    ProofFile(3, tuple(LOG.tree().inclusion_proof(3)), LOG.checkpoint()).format().encode(),
+    CITY.vkey.encode(),
+    build_entry(LogEvent.LOG_READ, at=AT, random_bytes=bytes, private={"actor": "x"})[0].leaf_bytes(),
+    b"tile/entries/x001/234.p/56",
+    f"{HEADER}\nindex 0\n\n".encode(),
+]
+
+PARSERS: list[Callable[[bytes], object]] = [
+    parse_leaf,
+    parse_note,
+    lambda data: open_checkpoint(data, [CITY.verifier]),
+    ProofFile.parse,
+    lambda data: verify_receipt(b"entry 3", data, CITY.vkey),
+    lambda data: decode_entries(data, 3),
+    lambda data: decode_hashes(data, 3),
+    lambda data: Checkpoint.parse(data.decode("utf-8", "surrogateescape")),
+    lambda data: NoteVerifier.from_vkey(data.decode("utf-8", "surrogateescape")),
+    lambda data: TilePath.parse(data.decode("utf-8", "surrogateescape")),
+    SealedRecord.from_bytes,
+]
+
+
+@st.composite
+def damaged(draw: st.DrawFn) -> bytes:
+    """A good input with a piece cut out and another put in."""
+    good = draw(st.sampled_from(GOOD))
+    start = draw(st.integers(0, len(good)))
+    end = draw(st.integers(start, min(len(good), start + 8)))
+    return good[:start] + draw(st.binary(max_size=8)) + good[end:]
+
+
+@pytest.mark.parametrize("parse", PARSERS)
+@given(data=st.one_of(st.binary(max_size=400), damaged(), st.text(max_size=100).map(lambda text: text.encode())))
+@settings(max_examples=150, deadline=None)
+def test_a_parser_lets_nothing_but_our_errors_escape(parse: Callable[[bytes], object], data: bytes) -> None:
+    with suppress(VerificationError, SealingError):
+        parse(data)
+
+
+@given(data=damaged())
+@settings(max_examples=300, deadline=None)
+def test_a_damaged_checkpoint_is_never_believed_to_say_something_else(data: bytes) -> None:
+    try:
+        opened = open_checkpoint(data, [CITY.verifier])
+    except VerificationError:
+        return
+    assert opened == Checkpoint.parse(parse_note(LOG.checkpoint()).text)
