@@ -1,0 +1,290 @@
+"""Exact interventional Shapley values of a forest, with raw features as players and a weighted background.
+
+A leaf is a box: for each distinct feature on its path an interval, and whether a missing value gets through. Let ``a``
+be the set of the leaf's features whose interval the explained row meets and ``b`` the same for one background row. A
+coalition takes its own features from the row and all others from the background row, so it reaches the leaf exactly if
+it holds every feature of ``a - b``, none of ``b - a``, and no feature is in neither set. Of that small game the Shapley
+values are known in closed form (Lundberg et al., "From local explanations to global understanding with explainable AI
+for trees", Nature Machine Intelligence 2, 2020, interventional TreeSHAP). They depend on the two sets only, so
+everything about the background can be summed in advance into a table with one line for each possible ``a`` (the idea
+of the Woodelf algorithm, 2025). A row then costs one comparison per box side and one table line per leaf, whatever the
+size of the background.
+
+The sum over the background is made by Owen's integral ("Multilinear extensions of games", Management Science 18,
+1972): the Shapley value is the integral over t from 0 to 1 of the derivative of the game in which every feature joins
+with probability t. Here that derivative is a polynomial in t of degree below the number of features of the leaf, so
+Gauss-Legendre nodes give the integral exactly; it equals the factorials p! q! / (p + q + 1)! of the closed form.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explainer.attribution_methods.leaf_boxes import LeafBox, boxes_of
+from explainer.explanations.attribution import AttributionMethod
+from models.errors import UnsupportedModelError
+from models.forest import Forest
+
+METHOD = AttributionMethod(name="interventional_shapley_values", exact=True, engine_version="exact-forest/1")
+
+MAX_FEATURES_PER_LEAF = 12
+"""A leaf's table has 2^d lines; beyond 12 features on one path another algorithm is the better one."""
+
+DEFAULT_TABLE_BYTES = 512 * 2**20
+"""Memory all tables of one model may take."""
+
+_BLOCK_ELEMENTS = 2**20
+"""Numbers worked on at once; bounds temporary memory, does not change results."""
+
+Numbers = NDArray[np.float64]
+Positions = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class _Sides:
+    """All sides of all boxes in one line each, sorted by leaf.
+
+    Attributes:
+        feature: Shape (n_sides,), position of the raw feature.
+        above: Shape (n_sides,), values must be greater (float32).
+        up_to: Shape (n_sides,), values must not be greater (float32).
+        admits_missing: Shape (n_sides,), whether a missing value gets through.
+        slot: Shape (n_sides,), position of the side among its leaf's sides.
+        first: Shape (n_leaves,), where each leaf's sides begin.
+        count: Shape (n_leaves,), how many sides each leaf has, at least one.
+    """
+
+    feature: Positions
+    above: NDArray[np.float32]
+    up_to: NDArray[np.float32]
+    admits_missing: NDArray[np.bool_]
+    slot: Positions
+    first: Positions
+    count: Positions
+
+    @classmethod
+    def of(cls, boxes: list[LeafBox]) -> "_Sides":
+        sides = [side for box in boxes for side in box.sides]
+        count = np.array([len(box.sides) for box in boxes], dtype=np.int64)
+        return cls(
+            feature=np.array([side.feature for side in sides], dtype=np.int64),
+            above=np.array([side.above for side in sides], dtype=np.float32),
+            up_to=np.array([side.up_to for side in sides], dtype=np.float32),
+            admits_missing=np.array([side.admits_missing for side in sides], dtype=np.bool_),
+            slot=np.array([slot for box in boxes for slot in range(len(box.sides))], dtype=np.int64),
+            first=np.cumsum(count) - count,
+            count=count,
+        )
+
+    def met_by(self, rows: Numbers) -> Positions:
+        """For each row and leaf the set of the leaf's features whose side the row meets, bit ``slot`` set if met.
+
+        Args:
+            rows: Raw rows, shape (n_rows, n_features).
+
+        Returns:
+            Shape (n_rows, n_leaves).
+        """
+        # The runtime compares 32-bit numbers, so the same comparison must be made here; beyond them lies infinity.
+        with np.errstate(over="ignore"):
+            numbers = rows.astype(np.float32)
+        # Minus infinity lies above no limit, so it is taken as the lowest number.
+        values = np.maximum(numbers, np.finfo(np.float32).min)[:, self.feature]
+        met = (values > self.above) & (values <= self.up_to)
+        met |= np.isnan(values) & self.admits_missing
+        bits = np.left_shift(met, self.slot, dtype=np.int64)
+        return np.add.reduceat(bits, self.first, axis=1)
+
+
+class ExactForest:
+    """Computes exact contributions; nothing changes after it is built, so threads may share it.
+
+    Args:
+        forest: The trees.
+        background_rows: Raw rows, shape (m, n_features).
+        background_weights: Shape (m,), not negative, sum above zero; only their proportions count.
+        table_bytes: Memory the tables may take.
+
+    Attributes:
+        method: How the contributions are computed.
+        expected_value: Weighted mean additive score over the background.
+        leaf_scale: Sum over trees of the largest |leaf|.
+
+    Raises:
+        UnsupportedModelError: If a path has too many features or the tables would need too much memory.
+    """
+
+    method = METHOD
+
+    def __init__(
+        self,
+        forest: Forest,
+        background_rows: Numbers,
+        background_weights: Numbers,
+        *,
+        table_bytes: int = DEFAULT_TABLE_BYTES,
+    ) -> None:
+        all_boxes = boxes_of(forest)
+        # Leaves of equal depth lie together, so that their tables can be made together.
+        boxes = sorted((box for box in all_boxes if box.sides), key=lambda box: len(box.sides))
+        _refuse_what_does_not_fit(boxes, table_bytes)
+        self._n_features = forest.n_features
+        self._sides = _Sides.of(boxes)
+        self._leaf_values = np.array([box.value for box in boxes], dtype=np.float64)
+        self._table, self._table_start, reached = self._make_tables(
+            background_rows, background_weights / background_weights.sum()
+        )
+        always = sum(box.value for box in all_boxes if not box.sides)
+        self.expected_value = float(forest.base_value + always + self._leaf_values @ reached)
+        self.leaf_scale = forest.sum_of_largest_leaves
+
+    def contributions_of(self, rows: Numbers) -> Numbers:
+        """Compute the contributions of every feature to every row's additive score.
+
+        Args:
+            rows: Raw rows, shape (n_rows, n_features); missing values as NaN.
+
+        Returns:
+            Shape (n_rows, n_features), in the additive unit. A row's numbers do not depend on the other rows.
+        """
+        contributions = np.zeros((len(rows), self._n_features))
+        if not len(self._leaf_values):
+            return contributions
+        block = max(1, _BLOCK_ELEMENTS // len(self._sides.feature))
+        for begin in range(0, len(rows), block):
+            contributions[begin : begin + block] = self._contributions_of_block(rows[begin : begin + block])
+        return contributions
+
+    def _contributions_of_block(self, rows: Numbers) -> Numbers:
+        sides, n_rows = self._sides, len(rows)
+        lines = self._table_start + sides.met_by(rows) * sides.count
+        parts = self._table[np.repeat(lines, sides.count, axis=1) + sides.slot]
+        receivers = np.arange(n_rows)[:, np.newaxis] * self._n_features + sides.feature
+        summed = np.bincount(receivers.ravel(), weights=parts.ravel(), minlength=n_rows * self._n_features)
+        return np.asarray(summed, dtype=np.float64).reshape(n_rows, self._n_features)
+
+    def _make_tables(self, rows: Numbers, shares: Numbers) -> tuple[Numbers, Positions, Numbers]:
+        """Build all tables one behind the other.
+
+        Returns:
+            The tables; where each leaf's table starts, shape (n_leaves,); the share of the background that reaches
+            each leaf, shape (n_leaves,).
+        """
+        count = self._sides.count
+        sizes = count * (1 << count)
+        start = np.cumsum(sizes) - sizes
+        table = np.zeros(int(sizes.sum()))
+        reached = np.zeros(len(count))
+        for first, last in _blocks_of_equal_depth(count, len(rows)):
+            depth = int(count[first])
+            patterns = _pattern_shares(self._met_by_leaves(rows, first, last), shares, depth)
+            reached[first:last] = patterns[:, -1]
+            lines = _shapley_lines(patterns) * self._leaf_values[first:last, np.newaxis, np.newaxis]
+            table[start[first] : start[first] + lines.size] = lines.ravel()
+        return table, start, reached
+
+    def _met_by_leaves(self, rows: Numbers, first: int, last: int) -> Positions:
+        sides = self._sides
+        begin, end = sides.first[first], sides.first[last - 1] + sides.count[last - 1]
+        part = _Sides(
+            feature=sides.feature[begin:end],
+            above=sides.above[begin:end],
+            up_to=sides.up_to[begin:end],
+            admits_missing=sides.admits_missing[begin:end],
+            slot=sides.slot[begin:end],
+            first=sides.first[first:last] - begin,
+            count=sides.count[first:last],
+        )
+        return part.met_by(rows)
+
+
+def _refuse_what_does_not_fit(boxes: list[LeafBox], table_bytes: int) -> None:
+    most = max((len(box.sides) for box in boxes), default=0)
+    if most > MAX_FEATURES_PER_LEAF:
+        raise UnsupportedModelError(
+            f"One path of a tree asks about {most} different features; exact contributions are computed for at most "
+            f"{MAX_FEATURES_PER_LEAF}. Train with less deep trees."
+        )
+    needed = sum(8 * len(box.sides) << len(box.sides) for box in boxes)
+    if needed > table_bytes:
+        raise UnsupportedModelError(
+            f"Exact contributions of this forest would need {needed / 2**20:.0f} MB of tables; "
+            f"{table_bytes / 2**20:.0f} MB are allowed. Train with fewer or less deep trees, or allow more memory."
+        )
+
+
+def _blocks_of_equal_depth(count: Positions, n_rows: int) -> Iterator[tuple[int, int]]:
+    """Split the leaves, sorted by depth, into runs of one depth that are small enough to be worked on at once."""
+    for depth, run in groupby(range(len(count)), key=lambda leaf: int(count[leaf])):
+        leaves = list(run)
+        block = max(1, _BLOCK_ELEMENTS // (depth * max(n_rows, 1 << depth)))
+        for begin in range(0, len(leaves), block):
+            part = leaves[begin : begin + block]
+            yield part[0], part[-1] + 1
+
+
+def _pattern_shares(met: Positions, shares: Numbers, depth: int) -> Numbers:
+    """Share of the background that meets exactly each set of a leaf's features.
+
+    Args:
+        met: Sets met, shape (m, n_leaves).
+        shares: Shape (m,), sum 1.
+        depth: Number of features d of each of these leaves.
+
+    Returns:
+        Shape (n_leaves, 2^d).
+    """
+    n_leaves = met.shape[1]
+    position = (np.arange(n_leaves) << depth) + met
+    weights = np.broadcast_to(shares[:, np.newaxis], met.shape)
+    counted = np.bincount(position.ravel(), weights=weights.ravel(), minlength=n_leaves << depth)
+    return np.asarray(counted, dtype=np.float64).reshape(n_leaves, 1 << depth)
+
+
+def _shapley_lines(patterns: Numbers) -> Numbers:
+    """Shapley values of leaves worth 1, for every set of features a row may meet.
+
+    Args:
+        patterns: Share of the background that meets each set, shape (n_leaves, 2^d).
+
+    Returns:
+        Shape (n_leaves, 2^d, d).
+    """
+    n_leaves, n_sets = patterns.shape
+    depth = n_sets.bit_length() - 1
+    lines = np.zeros((n_leaves, n_sets, depth))
+    # n nodes integrate polynomials up to degree 2n - 1 exactly; the degree here is at most d - 1.
+    nodes, weights = np.polynomial.legendre.leggauss((depth + 1) // 2)
+    for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
+        joint = patterns
+        derivatives: list[Numbers] = []
+        for slot in range(depth):
+            derivatives = [_with_feature(part, slot, float(node)) for part in derivatives]
+            derivatives.append(_derivative_in_feature(joint, slot))
+            joint = _with_feature(joint, slot, float(node))
+        lines += weight * np.stack(derivatives, axis=-1)
+    return lines
+
+
+def _with_feature(patterns: Numbers, slot: int, probability: float) -> Numbers:
+    """Let one feature come from the row with some probability, else from the background.
+
+    Turns the axis "background meets the side" of this feature into the axis "row meets the side".
+    """
+    background = patterns.reshape(len(patterns), -1, 2, 1 << slot)
+    row = np.empty_like(background)
+    row[:, :, 0] = (1 - probability) * background[:, :, 1]
+    row[:, :, 1] = probability * background[:, :, 0] + background[:, :, 1]
+    return row.reshape(patterns.shape)
+
+
+def _derivative_in_feature(patterns: Numbers, slot: int) -> Numbers:
+    """What it changes that one feature comes from the row: :func:`_with_feature` at 1 minus at 0."""
+    background = patterns.reshape(len(patterns), -1, 2, 1 << slot)
+    row = np.empty_like(background)
+    row[:, :, 0] = -background[:, :, 1]
+    row[:, :, 1] = background[:, :, 0]
+    return row.reshape(patterns.shape)

@@ -1,0 +1,54 @@
+"""Says how far one score can be trusted."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explainer.explanations.reliability import CalibratedCount, Reliability
+from models.package import ModelPackage
+
+NEAR_THRESHOLD = 0.05
+"""Scores at most this far from the threshold, in the score unit, are called close to it.
+
+5 of 100 points: on the scale people see, a difference that a rounded income or a corrected rent can make.
+"""
+
+
+def assess_reliability(package: ModelPackage, row: NDArray[np.float64], score: float) -> Reliability:
+    """Say how far one score can be trusted.
+
+    Args:
+        package: The verified package.
+        row: Raw row, shape (n_features,).
+        score: The model's score of this row, in the card's score unit.
+
+    Returns:
+        What the evaluation, the threshold and the background say about it.
+    """
+    distance = score - package.card.threshold
+    lowest, highest = package.background.rows.min(axis=0), package.background.rows.max(axis=0)
+    outside = (row < lowest) | (row > highest)
+    return Reliability(
+        calibrated=_calibrated(package, score),
+        distance_to_threshold=distance,
+        near_threshold=abs(distance) <= NEAR_THRESHOLD,
+        outside_background=tuple(
+            name for name, is_outside in zip(package.card.feature_names, outside, strict=True) if is_outside
+        ),
+        background_gap=package.background.mean_score_gap,
+    )
+
+
+def _calibrated(package: ModelPackage, score: float) -> CalibratedCount | None:
+    comparable = package.evaluation.bin_for(score)
+    if comparable is None or comparable.n is None:
+        return None
+    if comparable.favourable_per_100 is None or comparable.interval is None:
+        return None
+    low, high = comparable.interval
+    return CalibratedCount(
+        favourable_per_100=comparable.favourable_per_100,
+        low_per_100=low,
+        high_per_100=high,
+        n=comparable.n,
+        as_of=package.evaluation.as_of.isoformat(),
+    )

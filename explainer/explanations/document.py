@@ -1,0 +1,242 @@
+"""The explanation document, schema ``explanation/1``: what is delivered, hashed, logged and stored.
+
+The hashed bytes are RFC 8785 of the document. The log's answer (``log``) is added to the delivered JSON only, because a
+log entry cannot contain its own position. Pages, letters and other programs read nothing but this document.
+"""
+
+import math
+from datetime import date, datetime
+from hashlib import sha256
+from typing import Any, Literal
+
+import rfc8785
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_serializer
+
+from explainer.decisions.decision import Value
+
+SCHEMA: Literal["explanation/1"] = "explanation/1"
+QUANTUM_DIGITS = 9
+"""Numbers are rounded to 1e-9, so that the bytes do not depend on the last bits of a floating-point unit."""
+
+Audience = Literal["subject", "caseworker", "auditor"]
+Language = Literal["de", "en"]
+Direction = Literal["raised", "lowered", "none"]
+ChecklistResult = Literal["met", "not_applicable", "not_met"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ModelRef(_Part):
+    """The model version that was applied, and the file that proves it."""
+
+    slug: str
+    version: str
+    sha256: str
+
+
+class DecisionPart(_Part):
+    """What the city decided; absent for an explanation without a decision."""
+
+    reference: str
+    status: str
+    decided_at: AwareDatetime | None
+    model_outcome: str
+    departed: bool
+    diverted: bool
+    superseded_by: str | None = None
+
+
+class Score(_Part):
+    """The model's number for this case.
+
+    ``value`` is in ``unit`` (what people see), ``additive_value`` in the document's additive ``unit`` (what the
+    contributions add up to).
+    """
+
+    value: float
+    unit: str
+    additive_value: float
+    of_outcome: str | None = None
+
+
+class Contribution(_Part):
+    """One feature's signed part of the additive score, and its sentence."""
+
+    feature: str
+    label: str
+    value: Value
+    value_text: str
+    contribution: float
+    direction: Direction
+    strength: Literal["strong", "clear", "slight", "negligible"]
+    sentence: str
+
+
+class Method(_Part):
+    """How the contributions were computed."""
+
+    name: str
+    exact: bool
+    standard_error: float | None = None
+    engine_version: str
+
+
+class BackgroundRef(_Part):
+    """The comparison group, by fingerprint."""
+
+    name: str
+    rows: int
+    total_weight: float
+    sha256: str
+
+
+class Rule(_Part):
+    """One statutory rule and whether it applied."""
+
+    id: str
+    citation: str
+    sentence: str
+    fired: bool
+
+
+class ChangePart(_Part):
+    """One feature taken to another value."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    feature: str
+    label: str
+    from_: Value = Field(alias="from")
+    to: Value
+    from_text: str
+    to_text: str
+
+
+class CounterfactualPart(_Part):
+    """Changes that were re-run through model and rules and gave the other outcome."""
+
+    changes: tuple[ChangePart, ...]
+    score: float | None
+    outcome: str
+    fewest_changes_proven: bool
+    sentence: str
+
+
+class NoCounterfactualPart(_Part):
+    """Why there is no counterfactual."""
+
+    reason: str
+    proven: bool
+    sentence: str
+
+
+class ReliabilityPart(_Part):
+    """How far the score can be trusted; numbers out of 100."""
+
+    favourable_per_100: float | None
+    low_per_100: float | None
+    high_per_100: float | None
+    n: int | None
+    as_of: str | None
+    distance_to_threshold: float
+    near_threshold: bool
+    outside_background: tuple[str, ...]
+    background_gap: float
+
+
+class DataItem(_Part):
+    """One piece of data: value, source, date, and whether the program used it."""
+
+    feature: str
+    label: str
+    value_text: str
+    source: str
+    as_of: date | None
+    used: bool
+
+
+class Section(_Part):
+    """One section of the text."""
+
+    id: str
+    heading: str
+    paragraphs: tuple[str, ...]
+
+
+class Text(_Part):
+    """The explanation in words."""
+
+    title: str
+    sections: tuple[Section, ...]
+
+
+class ExplanationDocument(_Part):
+    """One explanation for one audience in one language."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
+
+    schema_: Literal["explanation/1"] = Field(default=SCHEMA, alias="schema")
+    id: str
+    decision: DecisionPart | None
+    register_version: int
+    model: ModelRef
+    audience: Audience
+    language: Language
+    produced_at: AwareDatetime
+    decided_by: Literal["model", "person"] | None
+    outcome: str | None
+    threshold: float | None
+    score: Score | None
+    expected_value: float | None
+    unit: str
+    contributions: tuple[Contribution, ...]
+    additivity_gap: float | None
+    additivity_tolerance: float | None = None
+    method: Method | None
+    background: BackgroundRef
+    rules: tuple[Rule, ...]
+    counterfactuals: tuple[CounterfactualPart, ...]
+    no_counterfactual: NoCounterfactualPart | None
+    disputed: tuple[CounterfactualPart, ...]
+    reliability: ReliabilityPart | None
+    limits: tuple[str, ...]
+    data: tuple[DataItem, ...]
+    unused_inputs: tuple[str, ...]
+    reasons: str | None
+    text: Text
+    checklist: dict[str, ChecklistResult]
+
+    @field_serializer("produced_at")
+    def _utc_seconds(self, moment: datetime) -> str:
+        return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    def as_json(self) -> dict[str, Any]:
+        """The document as plain JSON values, numbers quantised to 1e-9."""
+        quantised = _quantised(self.model_dump(mode="json", by_alias=True))
+        if not isinstance(quantised, dict):
+            raise TypeError("a document is an object")
+        return quantised
+
+    def canonical_bytes(self) -> bytes:
+        """RFC 8785 bytes: what is hashed, logged and stored."""
+        return rfc8785.dumps(self.as_json())
+
+
+def document_digest(canonical: bytes) -> str:
+    """SHA-256 (hex) under which the log knows the delivered bytes."""
+    return sha256(canonical).hexdigest()
+
+
+def _quantised(value: Any) -> Any:
+    if isinstance(value, bool) or value is None or isinstance(value, str | int):
+        return value
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError("a document holds finite numbers only")
+        rounded = round(value, QUANTUM_DIGITS)
+        return 0.0 if rounded == 0 else rounded
+    if isinstance(value, list):
+        return [_quantised(item) for item in value]
+    return {key: _quantised(item) for key, item in value.items()}

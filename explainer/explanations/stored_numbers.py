@@ -1,0 +1,66 @@
+"""Explanation numbers as bytes, to be sealed and kept with a decision, and back.
+
+The bytes are JSON with sorted keys, no spaces and Python's shortest floating-point text, so every number comes back bit
+for bit. Reading builds the checked types anew, so numbers that do not add up are refused here too.
+"""
+
+import json
+from dataclasses import asdict
+
+from pydantic import TypeAdapter, ValidationError
+
+from explainer.errors import UntrustworthyExplanationError
+from explainer.explanations.numbers import ExplanationNumbers
+
+FORMAT = "explanation-numbers/1"
+
+_NUMBERS = TypeAdapter(ExplanationNumbers)
+
+
+def numbers_to_bytes(numbers: ExplanationNumbers) -> bytes:
+    """Write numbers as canonical JSON.
+
+    Args:
+        numbers: What was computed about one decision.
+
+    Returns:
+        UTF-8; equal numbers give equal bytes.
+    """
+    # Read once here, so that a whole number where a fraction belongs is not found only when it is read back.
+    content = {"format": FORMAT, "numbers": asdict(_NUMBERS.validate_python(asdict(numbers)))}
+    return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def numbers_from_bytes(raw: bytes) -> ExplanationNumbers:
+    """Read numbers and check them again.
+
+    Args:
+        raw: As written by :func:`numbers_to_bytes`.
+
+    Returns:
+        The numbers, equal to those that were written.
+
+    Raises:
+        AdditivityError: If the contributions do not add up to the score.
+        UntrustworthyExplanationError: If the bytes are not what :func:`numbers_to_bytes` writes.
+    """
+    try:
+        content = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise _unreadable() from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise _unreadable()
+    try:
+        numbers = _NUMBERS.validate_python(content.get("numbers"))
+    except ValidationError as error:
+        raise _unreadable() from error
+    # Anything the reader silently repaired or skipped shows as a difference.
+    if numbers_to_bytes(numbers) != raw:
+        raise _unreadable()
+    return numbers
+
+
+def _unreadable() -> UntrustworthyExplanationError:
+    return UntrustworthyExplanationError(
+        "The stored numbers of this explanation cannot be read, so it is not shown. Compute them again from the inputs."
+    )

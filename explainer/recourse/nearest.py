@@ -1,0 +1,180 @@
+"""Finds the nearest values of one or two features that give another outcome.
+
+The model's score is constant between the splits of its trees, so the model is asked once per interval (for pairs: once
+per cell of two intervals), while statutory rules are asked for every value.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explainer.explanations.model_outcome import reaches_outcome
+from explainer.recourse.action_set import Candidates, SearchSpace, values_on_grid
+from models.package import ModelPackage
+
+MAX_VALUE_PAIRS = 200_000
+"""Pairs of values asked of the statutory rules; beyond them only the nearest value of each interval is tried."""
+
+MAX_CELLS = 20_000
+"""Pairs of intervals asked of the model; beyond them intervals are left out and nothing is proven."""
+
+Numbers = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """Values that give the other outcome.
+
+    Attributes:
+        cost: Sum of the changes, each in typical spreads of its feature.
+        values: Position of a feature and its new value, in the order of the card.
+    """
+
+    cost: float
+    values: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True)
+class _Line:
+    """Values of one feature and the intervals they lie in.
+
+    Attributes:
+        position: Position of the feature.
+        values: Shape (n_values,).
+        interval: Shape (n_values,), number of each value's interval among the intervals that occur.
+        representatives: Shape (n_intervals,), one value of each interval.
+    """
+
+    position: int
+    values: Numbers
+    interval: NDArray[np.int64]
+    representatives: Numbers
+
+
+class NearestChanges:
+    """Searches for one person and one outcome; made for one search, not shared between threads.
+
+    Args:
+        package: The verified package.
+        space: Of the same package.
+        row: The person's raw row, shape (n_features,).
+        outcome: Outcome id that is looked for.
+        score: The person's score, None where a rule decided before it.
+
+    Attributes:
+        closest_score: Of all scores met on this side of the threshold the one nearest to it.
+    """
+
+    def __init__(
+        self, package: ModelPackage, space: SearchSpace, row: Numbers, outcome: str, score: float | None
+    ) -> None:
+        self._package, self._space, self._row, self._outcome = package, space, row, outcome
+        self.closest_score = score
+
+    def single(self, candidates: Candidates) -> Found | None:
+        """Find the nearest value of one feature that gives the outcome, or None if no value does."""
+        found = self._nearest_of(candidates.position, candidates.values)
+        if found is None or candidates.complete:
+            return found
+        # On a thinned grid a rule may fire at a nearer value than the one that showed it.
+        own, best = float(self._row[candidates.position]), found.values[0][1]
+        nearer = candidates.values[np.abs(candidates.values - own) < abs(best - own)]
+        on_the_way = nearer[(nearer > own) == (best > own)]
+        last_without = on_the_way[np.argmax(np.abs(on_the_way - own))] if len(on_the_way) else own
+        between = values_on_grid(min(last_without, best), max(last_without, best), candidates.step)
+        return self._nearest_of(candidates.position, between[between != own]) or found
+
+    def pair(self, first: Candidates, second: Candidates) -> tuple[Found | None, bool]:
+        """Find the nearest pair of values that gives the outcome.
+
+        Args:
+            first: Values of one feature.
+            second: Values of another one, later in the card.
+
+        Returns:
+            The pair, or None if none gives the outcome; and whether every pair was covered.
+        """
+        one, other, complete = self._lines_of_pair(first, second)
+        cells = self._rows_of_pair(one.position, one.representatives, other.position, other.representatives)
+        by_cell = self._scores_of(cells).reshape(len(one.representatives), len(other.representatives))
+        rows = self._rows_of_pair(one.position, one.values, other.position, other.values)
+        scores = by_cell[np.ix_(one.interval, other.interval)].ravel()
+        return self._cheapest(rows, scores, (one.position, other.position)), complete
+
+    def _nearest_of(self, position: int, values: Numbers) -> Found | None:
+        if not len(values):
+            return None
+        line = self._line(position, values)
+        scores = self._scores_of(self._rows_with(position, line.representatives))[line.interval]
+        return self._cheapest(self._rows_with(position, values), scores, (position,))
+
+    def _cheapest(self, rows: Numbers, scores: Numbers, changed: tuple[int, ...]) -> Found | None:
+        rows = rows[reaches_outcome(self._package.card, rows, scores, self._outcome)]
+        if not len(rows):
+            return None
+        costs = sum((self._costs(position, rows[:, position]) for position in changed), np.zeros(len(rows)))
+        # Of equal costs the first one wins: the lower value, so that the answer is always the same.
+        best = int(np.argmin(costs))
+        return Found(cost=float(costs[best]), values=tuple((p, float(rows[best, p])) for p in changed))
+
+    def _costs(self, position: int, values: Numbers) -> Numbers:
+        if self._package.card.features[position].kind in ("category", "boolean"):
+            return np.ones(len(values))
+        distances: Numbers = np.abs(values - self._row[position])
+        return distances / self._space.spreads[position]
+
+    def _scores_of(self, rows: Numbers) -> Numbers:
+        scores = self._package.model.score(rows)
+        threshold = self._package.card.threshold
+        if self.closest_score is not None:
+            here = scores[(scores >= threshold) == (self.closest_score >= threshold)]
+            nearest = np.append(here, self.closest_score)
+            self.closest_score = float(nearest[np.argmin(np.abs(nearest - threshold))])
+        return scores
+
+    def _lines_of_pair(self, first: Candidates, second: Candidates) -> tuple[_Line, _Line, bool]:
+        """Give the values of both features to combine, and whether they stand for all pairs."""
+        both, complete = (first, second), first.complete and second.complete
+        values = [self._needed_in_pairs(one) for one in both]
+        if len(values[0]) * len(values[1]) > MAX_VALUE_PAIRS:
+            values, complete = [self._nearest_per_interval(one) for one in both], False
+        lines = [self._line(one.position, some) for one, some in zip(both, values, strict=True)]
+        if len(lines[0].representatives) * len(lines[1].representatives) > MAX_CELLS:
+            each = int(MAX_CELLS**0.5)
+            lines = [self._line(line.position, _evenly_thinned(line.representatives, each)) for line in lines]
+            complete = False
+        return lines[0], lines[1], complete
+
+    def _needed_in_pairs(self, candidates: Candidates) -> Numbers:
+        if candidates.position in self._space.read_by_rules:
+            return candidates.values
+        return self._nearest_per_interval(candidates)
+
+    def _nearest_per_interval(self, candidates: Candidates) -> Numbers:
+        interval = self._space.interval_of(candidates.position, candidates.values)
+        order = np.lexsort((self._costs(candidates.position, candidates.values), interval))
+        return candidates.values[order][np.unique(interval[order], return_index=True)[1]]
+
+    def _line(self, position: int, values: Numbers) -> _Line:
+        _, first, interval = np.unique(
+            self._space.interval_of(position, values), return_index=True, return_inverse=True
+        )
+        return _Line(position, values, interval, values[first])
+
+    def _rows_with(self, position: int, values: Numbers) -> Numbers:
+        rows = np.tile(self._row, (len(values), 1))
+        rows[:, position] = values
+        return rows
+
+    def _rows_of_pair(self, first: int, first_values: Numbers, second: int, second_values: Numbers) -> Numbers:
+        rows = np.tile(self._row, (len(first_values) * len(second_values), 1))
+        rows[:, first] = np.repeat(first_values, len(second_values))
+        rows[:, second] = np.tile(second_values, len(first_values))
+        return rows
+
+
+def _evenly_thinned(values: Numbers, at_most: int) -> Numbers:
+    if len(values) <= at_most:
+        return values
+    return values[np.linspace(0, len(values) - 1, at_most).astype(np.int64)]

@@ -1,0 +1,140 @@
+"""Every attribution method passes every check, and every check catches a method that is broken on purpose."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from explainer.attribution_methods.exact_forest import ExactForest
+from explainer.explanations.attribution import AttributionMethod
+from models.forest import Forest
+from tests.conformance import checks_attribution as checks
+from tests.conformance.checks_attribution import Maker
+
+Numbers = NDArray[np.float64]
+Check = Callable[[Maker], None]
+
+METHODS: dict[str, Maker] = {"exact_forest": ExactForest}
+
+CHECKS: tuple[Check, ...] = (
+    checks.check_additivity,
+    checks.check_expected_value,
+    checks.check_symmetry,
+    checks.check_ignored_feature,
+    checks.check_deterministic,
+    checks.check_row_order_irrelevant,
+    checks.check_input_not_mutated,
+    checks.check_agrees_with_brute_force,
+)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_passes_every_check(name: str, check: Check) -> None:
+    check(METHODS[name])
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_exact_method_agrees_with_shap(name: str) -> None:
+    pytest.importorskip("shap", reason="shap is a development dependency")
+    checks.check_agrees_with_shap(METHODS[name])
+
+
+class Broken:
+    """An exact method whose result is spoilt; subclasses say how."""
+
+    def __init__(self, forest: Forest, background: Numbers, weights: Numbers) -> None:
+        self.exact = ExactForest(forest, background, weights)
+        self.expected_value = self.exact.expected_value
+        self.leaf_scale = self.exact.leaf_scale
+
+    @property
+    def method(self) -> AttributionMethod:
+        return self.exact.method
+
+    def contributions_of(self, rows: Numbers) -> Numbers:
+        return self.spoil(self.exact.contributions_of(rows))
+
+    def spoil(self, contributions: Numbers) -> Numbers:
+        return contributions
+
+
+class SwapsTwoFeatures(Broken):
+    def spoil(self, contributions: Numbers) -> Numbers:
+        order = np.arange(contributions.shape[1])
+        order[[0, -1]] = order[[-1, 0]]
+        return contributions[:, order]
+
+
+class IsOffByAThousandth(Broken):
+    def spoil(self, contributions: Numbers) -> Numbers:
+        contributions[:, 0] += 1e-3
+        return contributions
+
+
+class SharesEqually(Broken):
+    def spoil(self, contributions: Numbers) -> Numbers:
+        return np.repeat(contributions.mean(axis=1, keepdims=True), contributions.shape[1], axis=1)
+
+
+class ForgetsWeights(Broken):
+    def __init__(self, forest: Forest, background: Numbers, weights: Numbers) -> None:
+        super().__init__(forest, background, np.ones_like(weights))
+
+
+class UsesAHundredRows(Broken):
+    """What shap does silently when nobody asks it for more."""
+
+    def __init__(self, forest: Forest, background: Numbers, weights: Numbers) -> None:
+        super().__init__(forest, background[:100], weights[:100])
+
+
+class Wavers(Broken):
+    calls = 0
+
+    def spoil(self, contributions: Numbers) -> Numbers:
+        self.calls += 1
+        return contributions + self.calls * 1e-12
+
+
+class LooksAtItsNeighbours(Broken):
+    def spoil(self, contributions: Numbers) -> Numbers:
+        return contributions + contributions[:1] * 1e-12
+
+
+class WritesIntoItsInput(Broken):
+    def contributions_of(self, rows: Numbers) -> Numbers:
+        contributions = super().contributions_of(rows)
+        rows[:, 0] = 0
+        return contributions
+
+
+BROKEN: tuple[tuple[type[Broken], Check], ...] = (
+    (IsOffByAThousandth, checks.check_additivity),
+    (ForgetsWeights, checks.check_expected_value),
+    (UsesAHundredRows, checks.check_expected_value),
+    (SwapsTwoFeatures, checks.check_symmetry),
+    (SharesEqually, checks.check_ignored_feature),
+    (SwapsTwoFeatures, checks.check_ignored_feature),
+    (Wavers, checks.check_deterministic),
+    (LooksAtItsNeighbours, checks.check_row_order_irrelevant),
+    (WritesIntoItsInput, checks.check_input_not_mutated),
+    (SwapsTwoFeatures, checks.check_agrees_with_brute_force),
+    (SharesEqually, checks.check_agrees_with_brute_force),
+    (ForgetsWeights, checks.check_agrees_with_brute_force),
+    (UsesAHundredRows, checks.check_agrees_with_brute_force),
+)
+
+
+@pytest.mark.parametrize(("broken", "check"), BROKEN, ids=lambda one: one.__name__)
+def test_every_check_catches_a_broken_method(broken: type[Broken], check: Check) -> None:
+    check(Broken)
+    with pytest.raises(AssertionError):
+        check(broken)
+
+
+def test_comparison_with_shap_catches_a_background_cut_to_a_hundred_rows() -> None:
+    pytest.importorskip("shap", reason="shap is a development dependency")
+    with pytest.raises(AssertionError):
+        checks.check_agrees_with_shap(UsesAHundredRows)

@@ -1,0 +1,85 @@
+"""Migrations give both engines the schema that the program was written for, and a wrong one is refused."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from explainer.errors import LogIntegrityError, SettingsError
+from explainer.storage.database import SqlDatabase
+from explainer.storage.tables import metadata
+from explainer.transparency_log.signed_note import NoteSigner
+from tests.conformance.records import append_many, check_log, execute_raw
+from tests.databases import MOMENT, TestDatabases, open_database
+
+
+def differences(url: str, expected: sa.MetaData) -> list[object]:
+    """What alembic would change to make the database fit."""
+    engine = sa.create_engine(sa.make_url(url.replace("postgresql:", "postgresql+psycopg:")))
+    with engine.connect() as connection:
+        found: list[object] = compare_metadata(MigrationContext.configure(connection), expected)
+    engine.dispose()
+    return found
+
+
+def test_migrations_give_the_tables_of_the_program(url: str) -> None:
+    assert differences(url, metadata) == []
+
+
+def test_drift_would_be_noticed(url: str) -> None:
+    """The broken twin: a column that no migration makes."""
+    drifted = sa.MetaData(naming_convention=metadata.naming_convention)
+    for table in metadata.sorted_tables:
+        table.to_metadata(drifted)
+    drifted.tables["decision"].append_column(sa.Column("forgotten", sa.Text))
+    assert len(differences(url, drifted)) == 1
+
+
+def test_migrating_again_changes_nothing(database: SqlDatabase) -> None:
+    append_many(database, 2)
+    database.migrate()
+    database.check_schema()
+    check_log(database, 2)
+
+
+def test_database_objects_migrating_at_once_start_one_log(databases: TestDatabases) -> None:
+    url = databases.empty()
+    opened = [open_database(url) for _ in range(3)]
+    with ThreadPoolExecutor(len(opened)) as threads:
+        for migrated in [threads.submit(database.migrate) for database in opened]:
+            migrated.result()
+    for database in opened:
+        database.check_schema()
+        append_many(database, 1)
+    check_log(opened[0], 3)
+    for database in opened:
+        database.dispose()
+
+
+def test_database_without_migrations_is_refused_with_what_to_do(databases: TestDatabases) -> None:
+    database = open_database(databases.empty())
+    with pytest.raises(SettingsError, match=r"schema is empty.*explainer migrate"):
+        database.check_schema()
+    database.migrate()
+    database.check_schema()
+    database.dispose()
+
+
+def test_database_of_a_newer_program_is_refused_and_left_alone(url: str, database: SqlDatabase) -> None:
+    execute_raw(url, "UPDATE alembic_version SET version_num = '9999'")
+    for refused in (database.check_schema, database.migrate):
+        with pytest.raises(SettingsError, match=r"9999 is unknown.*newer"):
+            refused()
+
+
+def test_log_of_another_key_name_is_neither_served_nor_continued(url: str) -> None:
+    signer = NoteSigner("log.example/other-city", Ed25519PrivateKey.generate())
+    other = SqlDatabase(url, signer=signer, clock=lambda: MOMENT)
+    with pytest.raises(SettingsError, match=r"test-city.*other-city"):
+        other.check_schema()
+    with pytest.raises(LogIntegrityError, match=r"test-city.*other-city"):
+        append_many(other, 1)
+    other.dispose()

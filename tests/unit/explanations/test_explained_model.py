@@ -1,0 +1,84 @@
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from explainer.decisions.decision import Value
+from explainer.errors import AdditivityError
+from explainer.use_cases.explained_model import ExplainedModel
+from models.errors import InvalidInputError
+from tests.conformance.small_forests import Split, forest
+from tests.conformance.small_packages import feature, small_package
+
+FEATURES = [feature("income", actionable=("down", 0, 5000, 10)), feature("rent"), feature("children", "integer")]
+RULE = {"id": "much", "condition": {"greater": [{"feature": "rent"}, 2000]}, "outcome": "refused"}
+INPUTS: dict[str, Value] = {"income": 1805.5, "rent": 600, "children": 2}
+
+
+@pytest.fixture(scope="module")
+def model() -> ExplainedModel:
+    trees = forest(Split(0, 1000.0, 2.0, -3.0), Split(1, 500.0, -1.0, Split(2, 1.0, 0.5, 1.0)), n_features=3)
+    generator = np.random.default_rng(1)
+    columns = [generator.integers(0, 3000, 300), generator.integers(100, 1500, 300), generator.integers(0, 5, 300)]
+    background = np.column_stack(columns).astype(np.float64)
+    package = small_package(FEATURES, trees, background, weights=generator.uniform(0.5, 2, 300), rules=[RULE])
+    return ExplainedModel.prepare(package)
+
+
+def test_numbers_of_a_scored_case_add_up_and_belong_to_it(model: ExplainedModel) -> None:
+    numbers = model.numbers_for(INPUTS)
+    scored = numbers.score_numbers
+    assert scored is not None
+    assert abs(scored.attribution.additivity_gap) <= scored.attribution.tolerance
+    assert scored.score == model.outcome_of(INPUTS).score
+    assert numbers.input_digest == model.input_digest(INPUTS)
+    assert (numbers.model_sha256, numbers.background_sha256) == ("0" * 64, "1" * 64)
+    assert numbers.rules_fired == (("much", False),)
+    assert numbers.recourse.counterfactuals[0].changes[0].after == 1000
+
+
+def test_a_case_decided_by_a_rule_has_no_score_numbers(model: ExplainedModel) -> None:
+    numbers = model.numbers_for({**INPUTS, "rent": 2500})
+    assert numbers.score_numbers is None
+    assert numbers.rules_fired == (("much", True),)
+
+
+def test_expected_value_and_spread_are_weighted(model: ExplainedModel) -> None:
+    package = model.package
+    scores = package.model.additive_score(package.background.rows)
+    weights = package.background.weights
+    mean = np.average(scores, weights=weights)
+    assert model.computer.expected_value == pytest.approx(mean, abs=1e-6)
+    assert model.spread == pytest.approx(np.sqrt(np.average((scores - mean) ** 2, weights=weights)), abs=1e-6)
+    assert abs(scores.mean() - mean) > 1e-3, "the weights must make a difference here"
+
+
+def test_the_digest_depends_on_values_not_on_how_they_are_written(model: ExplainedModel) -> None:
+    digest = model.input_digest(INPUTS)
+    assert digest == model.input_digest({"rent": 600.0, "children": 2.0, "income": 1805.5})
+    assert digest != model.input_digest({**INPUTS, "children": 3})
+    assert len(model.input_digest({**INPUTS, "children": 10**30})) == 64
+
+
+def test_inputs_that_do_not_fit_the_card_are_refused(model: ExplainedModel) -> None:
+    for ask in (model.outcome_of, model.numbers_for, model.input_digest):
+        with pytest.raises(InvalidInputError, match="children"):
+            ask({"income": 1.0, "rent": 1.0})
+
+
+def test_a_broken_method_never_becomes_an_explanation(model: ExplainedModel) -> None:
+    class OffByAThousandth:
+        method, leaf_scale = model.computer.method, model.computer.leaf_scale
+        expected_value = model.computer.expected_value + 1e-3
+        contributions_of = staticmethod(model.computer.contributions_of)
+
+    with pytest.raises(AdditivityError):
+        replace(model, computer=OffByAThousandth()).numbers_for(INPUTS)
+
+
+def test_many_threads_get_the_answers_one_thread_gets(model: ExplainedModel) -> None:
+    cases = [{**INPUTS, "income": 100.0 * number, "rent": 50 * number} for number in range(40)]
+    alone = [model.numbers_for(case) for case in cases]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(model.numbers_for, cases * 3)) == alone * 3
