@@ -1,0 +1,85 @@
+"""What would have changed the program's result, or the honest reason why nothing is offered."""
+
+from explainer.explanations.counterfactual import Counterfactual, NoCounterfactual
+from explainer.explanations.document import ChangePart, CounterfactualPart, NoCounterfactualPart
+from explainer.narration.narrator import Narrator
+
+
+def counterfactual_part(narrator: Narrator, counterfactual: Counterfactual) -> CounterfactualPart:
+    """One counterfactual with its sentence."""
+    changes = []
+    for change in counterfactual.changes:
+        feature = narrator.feature(change.feature)
+        before, after = narrator.numbers.value_pair(feature, change.before, change.after)
+        changes.append(
+            ChangePart(
+                feature=change.feature,
+                label=narrator.label(feature),
+                from_=change.before,
+                to=change.after,
+                from_text=before,
+                to_text=after,
+            )
+        )
+    said = " ".join(
+        narrator.say("counterfactual.change", label=change.label, after=change.to_text, before=change.from_text)
+        for change in changes
+    )
+    return CounterfactualPart(
+        changes=tuple(changes),
+        score=counterfactual.score,
+        outcome=counterfactual.outcome,
+        fewest_changes_proven=counterfactual.fewest_changes_proven,
+        sentence=narrator.say_count(
+            "counterfactual.example", len(changes), changes=said, result=_result(narrator, counterfactual)
+        ),
+    )
+
+
+def no_counterfactual_part(narrator: Narrator) -> NoCounterfactualPart | None:
+    """Why there is no counterfactual, or None where there is one."""
+    none = narrator.facts.numbers.recourse.none
+    if none is None:
+        return None
+    sentence = narrator.say(f"counterfactual.{_reason_phrase(narrator, none)}")
+    if none.closest_score is not None and narrator.facts.numbers.score_numbers is not None:
+        sentence += " " + narrator.say("counterfactual.closest", score=narrator.score(none.closest_score))
+    return NoCounterfactualPart(reason=none.reason, proven=none.proven, sentence=sentence)
+
+
+def counterfactual_paragraphs(
+    narrator: Narrator,
+    told: tuple[CounterfactualPart, ...],
+    none: NoCounterfactualPart | None,
+    disputed: tuple[CounterfactualPart, ...],
+) -> tuple[str, ...]:
+    """The section's paragraphs; each counterfactual is one, equal to its sentence."""
+    said = [none.sentence] if none else []
+    if told and len(told[0].changes) > 1 and told[0].fewest_changes_proven:
+        said.append(narrator.say("counterfactual.no_single_change"))
+    said += [part.sentence for part in told]
+    if disputed:
+        said.append(narrator.say("counterfactual.disputed_intro"))
+        said += [part.sentence for part in disputed]
+    if told or disputed:
+        said.append(narrator.say("counterfactual.not_a_promise"))
+        if narrator.situation == "decided_by_person":
+            said.append(narrator.say("counterfactual.person_decides"))
+    return tuple(said)
+
+
+def _reason_phrase(narrator: Narrator, none: NoCounterfactual) -> str:
+    if none.reason == "nothing_actionable":
+        # Details that could be changed may still not count, above all where a rule of the law decided.
+        changeable = any(feature.actionable is not None for feature in narrator.facts.card.features)
+        return "nothing_actionable_matters" if changeable else "nothing_actionable"
+    return "none_found_proven" if none.proven else "none_found"
+
+
+def _result(narrator: Narrator, counterfactual: Counterfactual) -> str:
+    outcome = narrator.facts.card.outcome(counterfactual.outcome)
+    values = {"outcome": narrator.outcome_label(outcome), "suggested": narrator.words(outcome.suggested)}
+    role = narrator.facts.card.role
+    if counterfactual.score is None:
+        return narrator.say(f"counterfactual.result_rule_{role}", **values)
+    return narrator.say(f"counterfactual.result_score_{role}", score=narrator.score(counterfactual.score), **values)

@@ -1,0 +1,135 @@
+"""The one who tells: facts, the phrases of a language, and the few things every section asks for."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from explainer.explanations.counterfactual import Counterfactual
+from explainer.narration.facts import Facts
+from explainer.narration.number_words import NumberWords
+from explainer.narration.phrases import Voice, phrases_in
+from models.card import Outcome
+from models.features import Feature
+from models.words import Words
+
+Situation = Literal[
+    "decided_by_person", "decided_by_model", "awaiting", "diverted", "superseded_waiting", "no_decision"
+]
+"""Where a case stands: who decided; that nobody has decided yet; that it was decided later, under another reference;
+or that there is nothing to decide."""
+
+ADDITIVE_DECIMALS = 3
+"""Digits of contributions in texts for staff; the document itself holds nine."""
+
+
+@dataclass(frozen=True)
+class Narrator:
+    """Says facts in one language to one audience.
+
+    Attributes:
+        facts: What is told.
+        voice: Phrases for the audience.
+        numbers: Writes numbers, dates and values.
+    """
+
+    facts: Facts
+    voice: Voice
+    numbers: NumberWords
+
+    def say(self, key: str, **values: str) -> str:
+        """Say a phrase; see :meth:`Voice.say`."""
+        return self.voice.say(key, **values)
+
+    def say_count(self, key: str, count: int, **values: str) -> str:
+        """Say a phrase about a number of things, which exists for one and for several."""
+        return self.voice.say(f"{key}.{'one' if count == 1 else 'other'}", count=self.numbers.count(count), **values)
+
+    def words(self, words: Words) -> str:
+        """A text of the card in the document's language."""
+        return words.in_language(self.facts.language)
+
+    @property
+    def for_staff(self) -> bool:
+        """Whether caseworkers or auditors read it, who get depth that would only confuse others."""
+        return self.voice.name == "staff"
+
+    @property
+    def situation(self) -> Situation:
+        """Where the case stands."""
+        decision = self.facts.decision
+        if decision is None:
+            return "no_decision"
+        if decision.outcome is not None:
+            return "decided_by_model" if decision.decided_by == "model" else "decided_by_person"
+        if self.superseded_by is not None:
+            return "superseded_waiting"
+        return "diverted" if decision.was_diverted else "awaiting"
+
+    @property
+    def departed(self) -> bool:
+        """Whether a person decided otherwise than the program's outcome."""
+        return self.facts.decision is not None and self.facts.decision.departed
+
+    @property
+    def superseded_by(self) -> str | None:
+        """Reference of the decision that replaced this one, or None."""
+        return self.facts.superseded_by
+
+    @property
+    def decider_role(self) -> str:
+        """Who decides, as the card says it: a role, never a name."""
+        return self.words(self.facts.card.decider_role)
+
+    @property
+    def threshold(self) -> str:
+        """The threshold as people see it."""
+        return self.numbers.threshold(self.facts.card.threshold, self.facts.card.score.scale)
+
+    @property
+    def score_label(self) -> str:
+        """What pages call the score."""
+        return self.words(self.facts.card.score.label)
+
+    @property
+    def additive_unit(self) -> str:
+        """Name of the unit contributions add up in; only staff read it."""
+        return self.say(f"unit.{self.facts.card.additive_unit}")
+
+    def score(self, score: float) -> str:
+        """A score as people see it."""
+        return self.numbers.score(score, self.facts.card.threshold, self.facts.card.score.scale)
+
+    def outcome_label(self, outcome: Outcome | str) -> str:
+        """The noun for an outcome, given by itself or by its id."""
+        found = self.facts.card.outcome(outcome) if isinstance(outcome, str) else outcome
+        return self.words(found.label)
+
+    def feature(self, name: str) -> Feature:
+        """A feature of the card."""
+        return next(feature for feature in self.facts.card.features if feature.name == name)
+
+    def label(self, feature: Feature) -> str:
+        """The noun for a feature."""
+        return self.words(feature.label)
+
+    def value(self, feature: Feature) -> str:
+        """The person's value of a feature."""
+        return self.numbers.value(feature, self.facts.inputs[feature.name])
+
+    def shown_counterfactuals(self) -> tuple[Counterfactual, ...]:
+        """The counterfactuals worth telling: two at most, more would bury the answer."""
+        return self.facts.numbers.recourse.counterfactuals[:MAX_COUNTERFACTUALS]
+
+    def shown_disputed(self) -> tuple[Counterfactual, ...]:
+        """What other values of disputable features would have meant, two at most."""
+        return self.facts.numbers.recourse.disputed[:MAX_COUNTERFACTUALS]
+
+
+MAX_COUNTERFACTUALS = 2
+"""No audience is told more than two: each one is checked and worth reading."""
+
+
+def narrator_of(facts: Facts) -> Narrator:
+    """Make the narrator for these facts."""
+    phrases = phrases_in(facts.language)
+    voice = phrases.voice_for(facts.audience)
+    return Narrator(facts=facts, voice=voice, numbers=NumberWords(phrases, voice))

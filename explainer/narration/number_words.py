@@ -1,0 +1,133 @@
+"""Numbers, dates and values as people write them, and scores rounded without contradicting the threshold."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cache
+from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_time
+from babel.lists import format_list
+from babel.numbers import NumberPattern, format_decimal, parse_pattern
+
+from explainer.decisions.decision import Value
+from explainer.narration.phrases import Phrases, Voice
+from models.features import Feature
+
+TIME_ZONE = ZoneInfo("Europe/Berlin")
+"""People read dates and times of the place they live in; everything is kept in UTC."""
+
+MAX_DECIMALS = 6
+"""No value and no threshold is written with more digits behind the decimal point."""
+
+
+@dataclass(frozen=True)
+class NumberWords:
+    """Writes numbers in one language.
+
+    Attributes:
+        phrases: Phrases of the language.
+        voice: Whom they are said to.
+    """
+
+    phrases: Phrases
+    voice: Voice
+
+    def count(self, number: float) -> str:
+        """A number rounded to a whole one, thousands separated."""
+        return self.decimal(number, 0)
+
+    def decimal(self, number: float, decimals: int) -> str:
+        """A number with this many digits behind the decimal point; never a minus before zero."""
+        rounded = round(number, decimals) + 0.0
+        return format_decimal(rounded, format=_pattern(decimals), locale=self.phrases.locale)
+
+    def signed(self, number: float, decimals: int) -> str:
+        """A number with its sign, plus included."""
+        rounded = round(number, decimals) + 0.0
+        return format_decimal(rounded, format=_pattern(decimals, signed=True), locale=self.phrases.locale)
+
+    def date(self, day: date | datetime) -> str:
+        """A day, such as 7 December 2026; moments as the day it was in the city."""
+        if isinstance(day, datetime):
+            day = day.astimezone(TIME_ZONE).date()
+        return format_date(day, format="long", locale=self.phrases.locale)
+
+    def time(self, moment: datetime) -> str:
+        """The time of day in the city, such as 8:15."""
+        return format_time(moment.astimezone(TIME_ZONE), format="H:mm", locale=self.phrases.locale)
+
+    def listed(self, items: Sequence[str]) -> str:
+        """Items joined as the language does."""
+        return format_list(list(items), locale=self.phrases.locale)
+
+    def value(self, feature: Feature, value: Value, *, more_decimals: int = 0) -> str:
+        """The value of a feature with its unit.
+
+        Args:
+            feature: From the card.
+            value: As the case system sent it.
+            more_decimals: Digits beyond those the card asks for.
+
+        Returns:
+            For example ``1,180 euros a month``, ``yes`` or the words of a category.
+        """
+        if feature.kind == "category":
+            label = next((category.label for category in feature.categories if category.value == value), None)
+            return str(value) if label is None else label.in_language(self.phrases.language)
+        if feature.kind == "boolean":
+            return self.voice.say("value.yes" if value else "value.no")
+        number = float(value)
+        decimals = min(feature.decimals + more_decimals, MAX_DECIMALS)
+        if round(number, decimals) == round(number):
+            decimals = 0
+        text = self.decimal(number, decimals)
+        if feature.unit is None:
+            return text
+        return self.voice.say("value.with_unit", number=text, unit=feature.unit.in_language(self.phrases.language))
+
+    def value_pair(self, feature: Feature, before: Value, after: Value) -> tuple[str, str]:
+        """Two values of a feature, with as many digits as it takes to tell them apart."""
+        for more_decimals in range(MAX_DECIMALS + 1):
+            texts = (
+                self.value(feature, before, more_decimals=more_decimals),
+                self.value(feature, after, more_decimals=more_decimals),
+            )
+            if texts[0] != texts[1] or before == after:
+                break
+        return texts
+
+    def threshold(self, threshold: float, scale: int) -> str:
+        """The threshold on the scale that people see."""
+        scaled = round(threshold * scale, MAX_DECIMALS)
+        decimals = next(digits for digits in range(MAX_DECIMALS + 1) if round(scaled, digits) == scaled)
+        return self.decimal(scaled, decimals)
+
+    def score(self, score: float, threshold: float, scale: int) -> str:
+        """The score on the scale that people see, rounded to a whole number.
+
+        Where rounding would put the score on the other side of the threshold, words say on which side it lies.
+
+        Args:
+            score: In the card's score unit.
+            threshold: In the card's score unit.
+            scale: Pages show scores times this.
+
+        Returns:
+            For example ``72``, or ``just under 60`` for 59.7 with the threshold 60.
+        """
+        shown = round(score * scale)
+        limit = round(threshold * scale, MAX_DECIMALS)
+        if (score >= threshold) == (shown >= limit):
+            return self.count(shown)
+        text = self.threshold(threshold, scale)
+        if score == threshold:
+            return text
+        return self.voice.say("value.just_below" if score < threshold else "value.just_above", threshold=text)
+
+
+@cache
+def _pattern(decimals: int, *, signed: bool = False) -> NumberPattern:
+    """Parsed once for each number of decimals: parsing is most of what writing a number costs."""
+    digits = "#,##0" + ("." + "0" * decimals if decimals else "")
+    return parse_pattern(f"+{digits};-{digits}" if signed else digits)

@@ -1,0 +1,145 @@
+"""What the program is for, at which step it works, how far its output went, and on what legal basis."""
+
+from typing import Literal
+
+from explainer.explanations.numbers import ScoreNumbers
+from explainer.narration.narrator import ADDITIVE_DECIMALS, Narrator, Situation
+
+Role = Literal["decides", "suggests", "sorts", "calculates"]
+
+
+def program_role(narrator: Narrator) -> tuple[str, ...]:
+    """The program's role in the procedure (AI Act Article 86(1), first limb)."""
+    card = narrator.facts.card
+    return (
+        narrator.say("program_role.purpose", name=narrator.words(card.name), purpose=narrator.words(card.purpose)),
+        narrator.say(
+            step_phrase(card.role, has_law=card.permitting_law is not None),
+            law=narrator.words(card.permitting_law) if card.permitting_law else "",
+        ),
+        narrator.say(
+            weight_phrase(card.role, narrator.situation, departed=narrator.departed),
+            decider_role=narrator.decider_role,
+            department=narrator.words(card.department),
+        ),
+        narrator.words(card.how_it_works),
+        *_intelligence(narrator),
+        *_number(narrator),
+        narrator.say(
+            "program_role.since",
+            why_used=narrator.words(card.why_used),
+            date=narrator.numbers.date(card.in_use_since),
+        ),
+        *(
+            narrator.say("program_role.legal_basis", citation=basis.citation, text=narrator.words(basis.text))
+            for basis in card.legal_basis
+        ),
+        narrator.say(
+            "program_role.register",
+            register_version=str(narrator.facts.register_version),
+            url=register_url(narrator.facts.base_url, narrator.facts.language, card.slug),
+        ),
+    )
+
+
+def register_url(base_url: str, language: str, slug: str) -> str:
+    """Address of the program's public register entry in one language."""
+    return f"{base_url.rstrip('/')}/{language}/register/{slug}"
+
+
+def step_phrase(role: Role, *, has_law: bool) -> str:
+    """Key of the sentence that says at which step the program works."""
+    if role == "decides" and not has_law:
+        return "program_role.step_decides_without_law"
+    return f"program_role.step_{role}"
+
+
+def weight_phrase(role: Role, situation: Situation, *, departed: bool) -> str:
+    """Key of the sentence that says how far the program's output determined the decision, and who made it."""
+    match situation:
+        case "no_decision":
+            name = "no_decision"
+        case "superseded_waiting":
+            name = "superseded_waiting"
+        case "awaiting" | "diverted":
+            name = "waiting"
+        case "decided_by_model":
+            name = "model"
+        case "decided_by_person":
+            by_role: dict[Role, str] = {
+                "decides": "person_instead",
+                "suggests": "suggestion_departed" if departed else "suggestion_followed",
+                "sorts": "sorted",
+                "calculates": "calculated",
+            }
+            name = by_role[role]
+    return f"program_role.weight_{name}"
+
+
+def _intelligence(narrator: Narrator) -> tuple[str, ...]:
+    card = narrator.facts.card
+    said = narrator.say("program_role.uses_ai" if card.is_ai else "program_role.uses_no_ai")
+    # Many cards begin with this very sentence; saying it twice would make people look for a difference.
+    return () if said in narrator.words(card.how_it_works) else (said,)
+
+
+def _number(narrator: Narrator) -> tuple[str, ...]:
+    facts = narrator.facts
+    card = facts.card
+    if facts.numbers.score_numbers is None:
+        return (narrator.say("program_role.no_score"),)
+    said = [
+        narrator.say(
+            "program_role.number",
+            scale=narrator.numbers.count(card.score.scale),
+            meaning=narrator.words(card.score.meaning),
+        )
+    ]
+    # For a program that sorts, the outcomes name what persons decide later, so they do not follow from its number.
+    if card.role != "sorts":
+        said.append(
+            narrator.say(
+                f"program_role.threshold_{card.role}",
+                threshold=narrator.threshold,
+                above=narrator.outcome_label(card.outcome_at_or_above),
+                below=narrator.outcome_label(card.outcome_below),
+            )
+        )
+    said.append(_persons_number(narrator, facts.numbers.score_numbers))
+    return tuple(said)
+
+
+def _persons_number(narrator: Narrator, scored: ScoreNumbers) -> str:
+    facts = narrator.facts
+    card = facts.card
+    said = [
+        narrator.say(
+            "program_role.score",
+            score_label=narrator.score_label,
+            score=narrator.score(scored.score),
+            exact_score=narrator.numbers.decimal(scored.score * card.score.scale, 2),
+            **_additive_score(narrator, scored.attribution.additive_score),
+        ),
+        narrator.say(
+            "program_role.reached" if scored.score >= card.threshold else "program_role.below",
+            threshold=narrator.threshold,
+        ),
+    ]
+    if facts.rule_after_score is not None:
+        said.append(narrator.say("program_role.rule_after"))
+    said.append(
+        narrator.say(
+            "program_role.result" if facts.decision else "program_role.would_result",
+            suggested=narrator.words(card.outcome(facts.program_outcome).suggested),
+        )
+    )
+    return " ".join(said)
+
+
+def _additive_score(narrator: Narrator, additive_score: float) -> dict[str, str]:
+    if not narrator.for_staff:
+        return {}
+    return {
+        "unit": narrator.additive_unit,
+        "additive_score": narrator.numbers.signed(additive_score, ADDITIVE_DECIMALS),
+    }

@@ -1,0 +1,86 @@
+"""How far the score can be trusted, and where the program's limits are."""
+
+import math
+from datetime import date
+
+from explainer.explanations.document import ReliabilityPart
+from explainer.explanations.reliability import CalibratedCount
+from explainer.narration.narrator import Narrator
+
+
+def reliability_part(narrator: Narrator) -> ReliabilityPart | None:
+    """The numbers about reliability, or None where a rule decided and nothing was estimated."""
+    scored = narrator.facts.numbers.score_numbers
+    if scored is None:
+        return None
+    reliability = scored.reliability
+    calibrated = reliability.calibrated
+    return ReliabilityPart(
+        favourable_per_100=calibrated.favourable_per_100 if calibrated else None,
+        low_per_100=calibrated.low_per_100 if calibrated else None,
+        high_per_100=calibrated.high_per_100 if calibrated else None,
+        n=calibrated.n if calibrated else None,
+        as_of=calibrated.as_of if calibrated else None,
+        distance_to_threshold=reliability.distance_to_threshold,
+        near_threshold=reliability.near_threshold,
+        outside_background=reliability.outside_background,
+        background_gap=reliability.background_gap,
+    )
+
+
+def reliability_words(narrator: Narrator) -> tuple[str, ...]:
+    """The section's paragraphs."""
+    card = narrator.facts.card
+    limits = [narrator.words(limit) for limit in card.limits]
+    return (
+        *_about_the_score(narrator),
+        *((narrator.say("reliability.limits_intro"), *limits) if limits else ()),
+        narrator.say("reliability.equal_treatment", equal_treatment=narrator.words(card.equal_treatment)),
+    )
+
+
+def _about_the_score(narrator: Narrator) -> list[str]:
+    scored = narrator.facts.numbers.score_numbers
+    if scored is None:
+        return [narrator.say("reliability.rule_is_certain")]
+    reliability = scored.reliability
+    scale = narrator.facts.card.score.scale
+    said = []
+    if reliability.near_threshold:
+        said.append(
+            narrator.say(
+                "reliability.near_threshold",
+                threshold=narrator.threshold,
+                distance=narrator.numbers.signed(reliability.distance_to_threshold * scale, 2),
+            )
+        )
+    outside = [
+        narrator.say("value.quoted", text=narrator.label(narrator.feature(name)))
+        for name in reliability.outside_background
+    ]
+    if outside:
+        said.append(narrator.say_count("reliability.outside", len(outside), labels=narrator.numbers.listed(outside)))
+    said.append(_calibrated(narrator, reliability.calibrated))
+    said.append(narrator.say("reliability.evaluation", about=narrator.words(narrator.facts.evaluation.about)))
+    if narrator.for_staff:
+        gap = narrator.numbers.signed(reliability.background_gap * scale, 2)
+        said.append(narrator.say("reliability.background_gap", gap=gap))
+    return said
+
+
+def _calibrated(narrator: Narrator, count: CalibratedCount | None) -> str:
+    if count is None:
+        return narrator.say("reliability.not_calibrated")
+    card = narrator.facts.card
+    favourable, other = sorted(card.outcomes, key=lambda outcome: not outcome.favourable)
+    return narrator.say(
+        "reliability.calibrated",
+        n=narrator.numbers.count(count.n),
+        as_of=narrator.numbers.date(date.fromisoformat(count.as_of)),
+        favourable=narrator.numbers.count(count.favourable_per_100),
+        label=narrator.outcome_label(favourable),
+        other_label=narrator.outcome_label(other),
+        # Rounded outwards, so that the range people read is never narrower than the one that was measured.
+        low=narrator.numbers.count(math.floor(count.low_per_100)),
+        high=narrator.numbers.count(math.ceil(count.high_per_100)),
+    )

@@ -1,0 +1,105 @@
+"""The city's database: opens units of work, on SQLite or PostgreSQL."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from functools import partial
+
+import sqlalchemy as sa
+from sqlalchemy.exc import ArgumentError
+
+from explainer.errors import SettingsError
+from explainer.storage import schema
+from explainer.storage.backend import Backend
+from explainer.storage.log_integration import newest_checkpoint, start_log
+from explainer.storage.postgresql_backend import PostgresqlBackend
+from explainer.storage.sqlite_backend import SqliteBackend
+from explainer.storage.unit_of_work import SqlUnitOfWork
+from explainer.transparency_log.signed_note import NoteSigner
+from explainer.use_cases.stores import UnitOfWork
+
+
+class SqlDatabase:
+    """Keeps everything of one city; see ``use_cases.stores.Database``.
+
+    Args:
+        url: ``sqlite:///`` and the path of a file, or ``postgresql://…`` as libpq understands it.
+        signer: The log's key; its name is the log's origin.
+        clock: Returns the current moment as an aware datetime; checkpoints are stamped with it.
+
+    Raises:
+        SettingsError: The URL names no database that this service can use.
+    """
+
+    def __init__(self, url: str, *, signer: NoteSigner, clock: Callable[[], datetime]) -> None:
+        self._backend = _backend(url)
+        self._signer = signer
+        self._clock = clock
+
+    @contextmanager
+    def writing(self) -> Iterator[UnitOfWork]:
+        """A unit of work that commits when the block ends without an error and rolls back otherwise.
+
+        Entries that were appended to the log are integrated, and one checkpoint over them is signed, in the same
+        transaction. Units of work must not be nested.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError: The engine refused something, also at COMMIT; then nothing is kept.
+        """
+        with self._backend.writing() as connection:
+            unit = SqlUnitOfWork(connection, self._signer, partial(self._backend.take_log_lock, connection))
+            yield unit
+            unit.log.integrate_pending(at=self._clock())
+
+    @contextmanager
+    def reading(self) -> Iterator[UnitOfWork]:
+        """A consistent read-only view."""
+        with self._backend.reading() as connection:
+            yield SqlUnitOfWork(connection, self._signer, None)
+
+    def migrate(self) -> None:
+        """Bring the schema up to date and start the log, in one transaction; safe to call at every start.
+
+        Raises:
+            SettingsError: The database was written by a newer version of the program.
+        """
+        with self._backend.writing() as connection:
+            self._backend.take_log_lock(connection)
+            schema.upgrade(connection)
+            start_log(connection, self._signer, at=self._clock())
+
+    def check_schema(self) -> None:
+        """Refuse a database that this program, with this key, must not serve.
+
+        Raises:
+            SettingsError: Migrations are missing, the database is newer than the program, or its log belongs to
+                another key name.
+            LogIntegrityError: The log has lost even its first checkpoint.
+        """
+        with self._backend.reading() as connection:
+            schema.check(connection)
+            origin = newest_checkpoint(connection).origin
+        if origin != self._signer.name:
+            raise SettingsError(
+                f"The log in this database is {origin}, but the signing key is named {self._signer.name}; "
+                "set the log's origin and key to those of this database"
+            )
+
+    def dispose(self) -> None:
+        """Close every connection; the database can be used again afterwards."""
+        self._backend.dispose()
+
+
+def _backend(url: str) -> Backend:
+    try:
+        parsed = sa.make_url(url)
+    except ArgumentError as error:
+        raise SettingsError("The database URL cannot be read; write sqlite:///<file> or postgresql://…") from error
+    if parsed.drivername in {"sqlite", "sqlite+pysqlite"}:
+        return SqliteBackend(parsed)
+    if parsed.drivername in {"postgres", "postgresql", "postgresql+psycopg"}:
+        return PostgresqlBackend(parsed)
+    raise SettingsError(
+        f"The service keeps its data in SQLite or PostgreSQL, not in {parsed.drivername}; "
+        "write sqlite:///<file> or postgresql://…"
+    )

@@ -1,0 +1,149 @@
+"""Decisions in SQL."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, Connection
+
+from explainer.decisions.decision import DecisionStatus
+from explainer.errors import ConflictError, DecisionNotFoundError, TransitionNotAllowedError
+from explainer.storage.rows import record_from, refusing_duplicates, row_from
+from explainer.storage.tables import decision, explanation
+from explainer.use_cases.records import DecisionCounts, DecisionFilter, DecisionRecord
+
+_DEPARTED = sa.and_(decision.c.outcome.is_not(None), decision.c.outcome != decision.c.model_outcome)
+
+
+class SqlDecisionStore:
+    """Keeps decisions; see ``use_cases.stores.DecisionStore``.
+
+    Args:
+        connection: The unit of work's connection.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, record: DecisionRecord) -> None:
+        """Insert a new decision.
+
+        Args:
+            record: The decision; the one it supersedes and its log entry must exist when the unit of work commits.
+
+        Raises:
+            ConflictError: The reference exists.
+            TransitionNotAllowedError: Another decision supersedes the same one already.
+        """
+        try:
+            with refusing_duplicates(self._connection, f"A decision {record.reference} exists already"):
+                self._connection.execute(sa.insert(decision), row_from(record))
+        except ConflictError as error:
+            if record.supersedes is None or self.successor_of(record.supersedes) in {None, record.reference}:
+                raise
+            raise TransitionNotAllowedError(
+                f"The decision {record.supersedes} was superseded before; supersede its successor instead"
+            ) from error
+
+    def get(self, reference: str) -> DecisionRecord | None:
+        """Return the decision with this reference, or None."""
+        row = self._connection.execute(sa.select(decision).where(decision.c.reference == reference)).one_or_none()
+        return record_from(DecisionRecord, row)
+
+    def set_status(self, reference: str, status: DecisionStatus) -> None:
+        """Move a decision to another status; the caller has checked that the step is allowed.
+
+        Args:
+            reference: Which decision.
+            status: Where it stands from now on.
+
+        Raises:
+            DecisionNotFoundError: No decision has this reference.
+        """
+        changed = self._connection.execute(
+            sa.update(decision).where(decision.c.reference == reference).values(status=status)
+        )
+        if changed.rowcount == 0:
+            raise DecisionNotFoundError(f"There is no decision with the reference {reference}")
+
+    def successor_of(self, reference: str) -> str | None:
+        """Reference of the decision that superseded this one, or None."""
+        return self._connection.execute(
+            sa.select(decision.c.reference).where(decision.c.supersedes == reference)
+        ).scalar_one_or_none()
+
+    def newest(self, chosen: DecisionFilter, *, limit: int, offset: int = 0) -> Sequence[DecisionRecord]:
+        """Decisions that fit, newest first (recorded_at, then reference, both descending).
+
+        Args:
+            chosen: Which decisions.
+            limit: At most so many.
+            offset: So many of the newest are left out.
+
+        Returns:
+            The decisions of one page of the list.
+        """
+        query = (
+            sa.select(decision)
+            .where(*_conditions(chosen))
+            .order_by(decision.c.recorded_at.desc(), decision.c.reference.desc())
+            .limit(limit)
+            .offset(offset)
+        )
+        return [DecisionRecord(**row) for row in self._connection.execute(query).mappings()]
+
+    def count(self, chosen: DecisionFilter) -> int:
+        """How many decisions fit."""
+        query = sa.select(sa.func.count()).select_from(decision).where(*_conditions(chosen))
+        return self._connection.execute(query).scalar_one()
+
+    def counts_for(self, model_slug: str) -> DecisionCounts:
+        """Counts over all decisions of one model that are not superseded, and explanations delivered to subjects.
+
+        Args:
+            model_slug: Which model.
+
+        Returns:
+            Exact counts; ``by_outcome`` leaves out decisions that wait for a person. Explanations count also where
+            their decision was superseded later: they were delivered all the same.
+        """
+        standing = (decision.c.model_slug == model_slug, decision.c.status != DecisionStatus.SUPERSEDED)
+        groups = self._connection.execute(
+            sa.select(
+                decision.c.outcome,
+                sa.func.count(),
+                sa.func.count().filter(_DEPARTED),
+                sa.func.count().filter(decision.c.diverted),
+            )
+            .where(*standing)
+            .group_by(decision.c.outcome)
+            .order_by(decision.c.outcome)
+        ).all()
+        explanations = self._connection.execute(
+            sa.select(sa.func.count())
+            .select_from(explanation)
+            .where(explanation.c.model_slug == model_slug, explanation.c.audience == "subject")
+        ).scalar_one()
+        return DecisionCounts(
+            decisions=sum(number for _, number, _, _ in groups),
+            by_outcome={outcome: number for outcome, number, _, _ in groups if outcome is not None},
+            departed=sum(departed for _, _, departed, _ in groups),
+            diverted=sum(diverted for _, _, _, diverted in groups),
+            explanations=explanations,
+        )
+
+
+def _conditions(chosen: DecisionFilter) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = []
+    if chosen.model_slug is not None:
+        conditions.append(decision.c.model_slug == chosen.model_slug)
+    if chosen.outcome is not None:
+        conditions.append(decision.c.outcome == chosen.outcome)
+    if chosen.status is not None:
+        conditions.append(decision.c.status == chosen.status)
+    if chosen.reference is not None:
+        conditions.append(decision.c.reference == chosen.reference)
+    if chosen.departed is True:
+        conditions.append(_DEPARTED)
+    if chosen.departed is False:
+        conditions.append(sa.or_(decision.c.outcome.is_(None), decision.c.outcome == decision.c.model_outcome))
+    return conditions

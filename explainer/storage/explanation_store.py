@@ -1,0 +1,47 @@
+"""Delivered explanations in SQL."""
+
+from collections.abc import Sequence
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from explainer.storage.rows import record_from, refusing_duplicates, row_from
+from explainer.storage.tables import explanation
+from explainer.use_cases.records import ExplanationRecord
+
+
+class SqlExplanationStore:
+    """Keeps delivered explanations; see ``use_cases.stores.ExplanationStore``.
+
+    Args:
+        connection: The unit of work's connection.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def add(self, record: ExplanationRecord) -> None:
+        """Insert a delivered explanation.
+
+        Args:
+            record: The explanation; its decision and its log entry must exist when the unit of work commits.
+
+        Raises:
+            ConflictError: The id exists.
+        """
+        with refusing_duplicates(self._connection, f"An explanation with the id {record.id} exists already"):
+            self._connection.execute(sa.insert(explanation), row_from(record))
+
+    def get(self, explanation_id: str) -> ExplanationRecord | None:
+        """Return the explanation with this id, or None."""
+        row = self._connection.execute(sa.select(explanation).where(explanation.c.id == explanation_id)).one_or_none()
+        return record_from(ExplanationRecord, row)
+
+    def of_decision(self, reference: str) -> Sequence[ExplanationRecord]:
+        """All explanations delivered for one decision, newest first."""
+        query = (
+            sa.select(explanation)
+            .where(explanation.c.decision_reference == reference)
+            .order_by(explanation.c.produced_at.desc(), explanation.c.id.desc())
+        )
+        return [ExplanationRecord(**row) for row in self._connection.execute(query).mappings()]

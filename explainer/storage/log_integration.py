@@ -1,0 +1,136 @@
+"""Makes appended entries part of the tree: full tiles and one signed checkpoint, inside the caller's transaction."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from explainer.errors import LogIntegrityError
+from explainer.storage.tables import log_checkpoint, log_entry, log_tile
+from explainer.storage.tile_reader import RightEdgeReader, SqlTileReader
+from explainer.transparency_log.checkpoint import Checkpoint, sign_checkpoint
+from explainer.transparency_log.merkle import EMPTY_ROOT
+from explainer.transparency_log.signed_note import NoteSigner
+from explainer.transparency_log.tiles import tile_root
+from explainer.transparency_log.tree import Tree, completed_tiles
+
+_NEWEST_CHECKPOINT = (
+    sa.select(log_checkpoint.c.size, log_checkpoint.c.note).order_by(log_checkpoint.c.size.desc()).limit(1)
+)
+_LAST_ENTRY = sa.select(sa.func.max(log_entry.c.seq))
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredCheckpoint:
+    """A checkpoint as it lies in the database.
+
+    Attributes:
+        size: Number of leaves it is signed for.
+        note: The signed note.
+    """
+
+    size: int
+    note: str
+
+    @property
+    def origin(self) -> str:
+        """Name of the log: the first line of the note."""
+        return self.note.partition("\n")[0]
+
+
+def newest_checkpoint(connection: Connection) -> StoredCheckpoint:
+    """The newest signed checkpoint this transaction sees.
+
+    Args:
+        connection: A connection in a transaction.
+
+    Returns:
+        The checkpoint.
+
+    Raises:
+        LogIntegrityError: There is none; even the empty log has one since the first migration.
+    """
+    row = connection.execute(_NEWEST_CHECKPOINT).one_or_none()
+    if row is None:
+        raise LogIntegrityError("The log has no checkpoint, not even the one of the empty log: rows have been removed")
+    return StoredCheckpoint(size=row.size, note=row.note)
+
+
+def size_to_append_at(connection: Connection, signer: NoteSigner) -> int:
+    """Size of the log for a writer that holds the lock; refuses a log that it must not go on writing.
+
+    Args:
+        connection: A connection that holds the log's lock.
+        signer: The key that will sign.
+
+    Returns:
+        Number of integrated entries.
+
+    Raises:
+        LogIntegrityError: Entries and newest checkpoint do not belong together, or the log belongs to another key
+            name: signing would start a second history.
+    """
+    newest = newest_checkpoint(connection)
+    if newest.origin != signer.name:
+        raise LogIntegrityError(
+            f"The log in this database is {newest.origin}, but the signing key is named {signer.name}; "
+            "use the key of this log or an empty database"
+        )
+    last = connection.execute(_LAST_ENTRY).scalar_one_or_none()
+    entries = 0 if last is None else last + 1
+    if entries != newest.size:
+        raise LogIntegrityError(
+            f"The log holds {entries} entries, but its newest checkpoint is signed for {newest.size}"
+        )
+    return newest.size
+
+
+def integrate(connection: Connection, signer: NoteSigner, *, old_size: int, new_size: int, at: datetime) -> None:
+    """Store the tiles that became full and sign one checkpoint over everything.
+
+    Args:
+        connection: A connection that holds the log's lock and has inserted the entries.
+        signer: The log's key.
+        old_size: Number of leaves of the newest checkpoint.
+        new_size: Number of leaves now.
+        at: When the checkpoint is signed.
+
+    Raises:
+        LogIntegrityError: The hashes that the tree needs are not all there.
+    """
+    reader = SqlTileReader(connection)
+    tree = Tree(reader, new_size)
+    for path in completed_tiles(old_size, new_size):
+        hashes = tree.tile(path.level, path.index)
+        connection.execute(
+            sa.insert(log_tile),
+            {"level": path.level, "n": path.index, "hashes": hashes, "root": tile_root(hashes)},
+        )
+    root = Tree(RightEdgeReader(reader), new_size).root()
+    _store_checkpoint(connection, signer, Checkpoint(signer.name, new_size, root), at)
+
+
+def start_log(connection: Connection, signer: NoteSigner, *, at: datetime) -> None:
+    """Sign the checkpoint of the empty log, unless the log has been started already.
+
+    Args:
+        connection: A connection that holds the log's lock.
+        signer: The log's key.
+        at: When the checkpoint is signed.
+    """
+    started = sa.select(sa.exists(sa.select(log_checkpoint.c.size)) | sa.exists(sa.select(log_entry.c.seq)))
+    if not connection.execute(started).scalar_one():
+        _store_checkpoint(connection, signer, Checkpoint(signer.name, 0, EMPTY_ROOT), at)
+
+
+def _store_checkpoint(connection: Connection, signer: NoteSigner, checkpoint: Checkpoint, at: datetime) -> None:
+    connection.execute(
+        sa.insert(log_checkpoint),
+        {
+            "size": checkpoint.tree_size,
+            "root": checkpoint.root_hash,
+            "note": sign_checkpoint(checkpoint, [signer]),
+            "at": at,
+        },
+    )

@@ -1,0 +1,178 @@
+"""The log in SQL, as one transaction sees it."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from explainer.storage.log_integration import integrate, newest_checkpoint, size_to_append_at
+from explainer.storage.rows import record_from
+from explainer.storage.tables import log_entry, log_leaf, log_sealed
+from explainer.storage.tile_reader import SqlTileReader
+from explainer.transparency_log.log_entry import LogEntry
+from explainer.transparency_log.merkle import leaf_hash
+from explainer.transparency_log.signed_note import NoteSigner
+from explainer.transparency_log.tiles import check_leaf_size
+from explainer.use_cases.records import LogRecord
+
+
+class SqlLogStore:
+    """The log as one unit of work sees it; see ``use_cases.stores.LogStore``.
+
+    Appended entries are *pending* until the unit of work ends: the unit itself can find them, but ``tree_size`` and
+    ``checkpoint`` still describe the log that was there before.
+
+    Args:
+        connection: The unit of work's connection.
+        signer: The log's key.
+        take_lock: Waits for other writers of the log; None in a read-only unit of work.
+    """
+
+    def __init__(self, connection: Connection, signer: NoteSigner, take_lock: Callable[[], None] | None) -> None:
+        self._connection = connection
+        self._signer = signer
+        self._take_lock = take_lock
+        self._size_before: int | None = None
+        self._pending = 0
+
+    def append(self, entry: LogEntry, *, sealed: bytes, key_id: str, at: datetime) -> LogRecord:
+        """Append one entry with its sealed private part.
+
+        The first append of a unit of work waits for all other writers of the log. Append *before* changing rows that
+        another unit might change too, so that two units can never wait for each other.
+
+        Args:
+            entry: What goes into the tree.
+            sealed: Its private part, sealed.
+            key_id: Name of the key that opens it.
+            at: When it happened (UTC, exact; the leaf itself holds less).
+
+        Returns:
+            Where the entry will stand once the unit of work has committed.
+
+        Raises:
+            LeafTooLargeError: The entry is too large for the log.
+            LogIntegrityError: The log must not be continued.
+            RuntimeError: The unit of work is read-only.
+            sqlalchemy.exc.IntegrityError: An entry with this id exists. Ids are 128 random bits, so this is a mistake
+                of the program, and the unit of work must end.
+        """
+        leaf = entry.leaf_bytes()
+        check_leaf_size(leaf)
+        index = self._size_when_locked() + self._pending
+        record = LogRecord(
+            index=index,
+            entry_id=entry.id,
+            event=entry.t.value,
+            at=at,
+            system=entry.system,
+            leaf=leaf,
+            leaf_hash=leaf_hash(leaf),
+        )
+        self._connection.execute(
+            sa.insert(log_entry),
+            {
+                "seq": record.index,
+                "entry_id": record.entry_id,
+                "event": record.event,
+                "system": record.system,
+                "at": record.at,
+                "leaf_hash": record.leaf_hash,
+            },
+        )
+        self._connection.execute(sa.insert(log_leaf), {"seq": index, "leaf": leaf})
+        self._connection.execute(
+            sa.insert(log_sealed), {"entry_id": record.entry_id, "key_id": key_id, "sealed": sealed}
+        )
+        self._pending += 1
+        return record
+
+    def integrate_pending(self, *, at: datetime) -> None:
+        """Make the pending entries part of the tree; the unit of work calls this right before it commits.
+
+        Args:
+            at: When the checkpoint is signed.
+        """
+        if self._size_before is None or not self._pending:
+            return
+        new_size = self._size_before + self._pending
+        integrate(self._connection, self._signer, old_size=self._size_before, new_size=new_size, at=at)
+        self._size_before, self._pending = new_size, 0
+
+    def tree_size(self) -> int:
+        """Number of integrated entries this transaction sees."""
+        return newest_checkpoint(self._connection).size
+
+    def checkpoint(self) -> str:
+        """The newest signed checkpoint (C2SP note); the empty log has one too."""
+        return newest_checkpoint(self._connection).note
+
+    def tiles(self) -> SqlTileReader:
+        """Hashes of the tree as this transaction sees it."""
+        return SqlTileReader(self._connection)
+
+    def leaves(self, start: int, end: int) -> Sequence[bytes]:
+        """Leaf bytes with start <= index < end."""
+        query = sa.select(log_leaf.c.leaf).where(log_leaf.c.seq >= start, log_leaf.c.seq < end).order_by(log_leaf.c.seq)
+        return list(self._connection.execute(query).scalars())
+
+    def find(self, entry_id: str) -> LogRecord | None:
+        """Return one entry, or None."""
+        row = self._connection.execute(_records().where(log_entry.c.entry_id == entry_id)).one_or_none()
+        return record_from(LogRecord, row)
+
+    def sealed_part(self, entry_id: str) -> tuple[str, bytes] | None:
+        """Key id and sealed private part of one entry, or None."""
+        row = self._connection.execute(
+            sa.select(log_sealed.c.key_id, log_sealed.c.sealed).where(log_sealed.c.entry_id == entry_id)
+        ).one_or_none()
+        return None if row is None else (row.key_id, row.sealed)
+
+    def newest(
+        self, *, limit: int, before: int | None = None, event: str | None = None, system: str | None = None
+    ) -> Sequence[LogRecord]:
+        """Entries that fit, newest first.
+
+        Args:
+            limit: At most so many.
+            before: Only entries with a smaller index.
+            event: Only entries of this event.
+            system: Only entries of this register entry.
+
+        Returns:
+            The entries of one page of the list.
+        """
+        query = _records().order_by(log_entry.c.seq.desc()).limit(limit)
+        if before is not None:
+            query = query.where(log_entry.c.seq < before)
+        if event is not None:
+            query = query.where(log_entry.c.event == event)
+        if system is not None:
+            query = query.where(log_entry.c.system == system)
+        return [LogRecord(**row) for row in self._connection.execute(query).mappings()]
+
+    def last_of(self, event: str, *, system: str | None = None) -> LogRecord | None:
+        """Newest entry of one event, or None."""
+        found = self.newest(limit=1, event=event, system=system)
+        return found[0] if found else None
+
+    def _size_when_locked(self) -> int:
+        if self._take_lock is None:
+            raise RuntimeError("A read-only unit of work cannot append to the log; open one with writing()")
+        if self._size_before is None:
+            self._take_lock()
+            self._size_before = size_to_append_at(self._connection, self._signer)
+        return self._size_before
+
+
+def _records() -> sa.Select[tuple[int, str, str, datetime, str | None, bytes, bytes]]:
+    return sa.select(
+        log_entry.c.seq.label("index"),
+        log_entry.c.entry_id,
+        log_entry.c.event,
+        log_entry.c.at,
+        log_entry.c.system,
+        log_leaf.c.leaf,
+        log_entry.c.leaf_hash,
+    ).join(log_leaf, log_leaf.c.seq == log_entry.c.seq)

@@ -1,0 +1,84 @@
+"""Hashes of the stored tree, as one transaction sees them."""
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from explainer.storage.tables import log_entry, log_tile
+from explainer.transparency_log.tiles import TILE_WIDTH, TileReader
+
+# Built once: putting a statement together costs more than SQLite needs to answer it.
+_LEAF_HASHES = (
+    sa.select(log_entry.c.leaf_hash)
+    .where(log_entry.c.seq >= sa.bindparam("start"), log_entry.c.seq < sa.bindparam("end"))
+    .order_by(log_entry.c.seq)
+)
+_TILE_ROOTS = (
+    sa.select(log_tile.c.root)
+    .where(
+        log_tile.c.level == sa.bindparam("tile_level"),
+        log_tile.c.n >= sa.bindparam("start"),
+        log_tile.c.n < sa.bindparam("end"),
+    )
+    .order_by(log_tile.c.n)
+)
+_TILE = sa.select(log_tile.c.hashes).where(
+    log_tile.c.level == sa.bindparam("tile_level"), log_tile.c.n == sa.bindparam("number")
+)
+
+
+class SqlTileReader:
+    """Reads hashes for a ``Tree``; see ``transparency_log.tiles.TileReader``.
+
+    It keeps nothing between calls: a cache that outlived a rolled-back transaction would give wrong roots.
+
+    Args:
+        connection: The unit of work's connection.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def leaf_hashes(self, start: int, end: int) -> list[bytes]:
+        """Leaf hashes with start <= index < end, in order."""
+        return list(self._connection.execute(_LEAF_HASHES, {"start": start, "end": end}).scalars())
+
+    def tile_roots(self, level: int, start: int, end: int) -> list[bytes]:
+        """Root hashes of the stored full tiles of a level with start <= number < end, in order."""
+        parameters = {"tile_level": level, "start": start, "end": end}
+        return list(self._connection.execute(_TILE_ROOTS, parameters).scalars())
+
+    def tile(self, level: int, n: int) -> bytes | None:
+        """The 8,192 bytes of a stored full tile, or None when it is not stored."""
+        return self._connection.execute(_TILE, {"tile_level": level, "number": n}).scalar_one_or_none()
+
+
+class RightEdgeReader:
+    """Reads each partial tile once, for one root of one tree that nobody changes meanwhile.
+
+    A root asks for up to eight parts of the partial tile on every level; one statement fetches them all.
+
+    Args:
+        reader: Where the hashes come from.
+    """
+
+    def __init__(self, reader: TileReader) -> None:
+        self._reader = reader
+        self._partial_tiles: dict[tuple[int, int], list[bytes]] = {}
+
+    def leaf_hashes(self, start: int, end: int) -> list[bytes]:
+        """Leaf hashes with start <= index < end, in order, all of one tile."""
+        first = start - start % TILE_WIDTH
+        if (0, first) not in self._partial_tiles:
+            self._partial_tiles[0, first] = self._reader.leaf_hashes(first, first + TILE_WIDTH)
+        return self._partial_tiles[0, first][start - first : end - first]
+
+    def tile_roots(self, level: int, start: int, end: int) -> list[bytes]:
+        """Root hashes of the stored full tiles of a level with start <= number < end, all below one tile."""
+        first = start - start % TILE_WIDTH
+        if (level + 1, first) not in self._partial_tiles:
+            self._partial_tiles[level + 1, first] = self._reader.tile_roots(level, first, first + TILE_WIDTH)
+        return self._partial_tiles[level + 1, first][start - first : end - first]
+
+    def tile(self, level: int, n: int) -> bytes | None:
+        """The 8,192 bytes of a stored full tile, or None when it is not stored."""
+        return self._reader.tile(level, n)

@@ -1,0 +1,33 @@
+"""Everything one request reads and writes, over one connection."""
+
+from collections.abc import Callable
+
+from sqlalchemy import Connection
+
+from explainer.storage.access_store import SqlAccessStore
+from explainer.storage.answer_store import SqlAnswerStore
+from explainer.storage.decision_store import SqlDecisionStore
+from explainer.storage.explanation_store import SqlExplanationStore
+from explainer.storage.log_store import SqlLogStore
+from explainer.storage.publication_store import SqlPublicationStore
+from explainer.storage.task_store import SqlTaskStore
+from explainer.transparency_log.signed_note import NoteSigner
+
+
+class SqlUnitOfWork:
+    """The stores of one transaction; see ``use_cases.stores.UnitOfWork``.
+
+    Args:
+        connection: A connection in a transaction, which the database commits or rolls back.
+        signer: The log's key.
+        take_log_lock: Waits for other writers of the log; None makes the unit read-only.
+    """
+
+    def __init__(self, connection: Connection, signer: NoteSigner, take_log_lock: Callable[[], None] | None) -> None:
+        self.decisions = SqlDecisionStore(connection)
+        self.explanations = SqlExplanationStore(connection)
+        self.log = SqlLogStore(connection, signer, take_log_lock)
+        self.access = SqlAccessStore(connection)
+        self.answers = SqlAnswerStore(connection)
+        self.tasks = SqlTaskStore(connection)
+        self.publications = SqlPublicationStore(connection)

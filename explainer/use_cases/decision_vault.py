@@ -1,0 +1,131 @@
+"""Seals the personal part of decisions, explanations and log entries, and opens it again.
+
+Every record has a data key of its own, wrapped by the key of the person it is about (or of the decision, where no
+person is known). Destroying that one key erases everything about the person, in every backup of the database.
+"""
+
+import hmac
+import json
+from collections.abc import Callable, Mapping
+from datetime import date
+from hashlib import sha256
+from typing import Any
+
+from explainer.decisions.decision import PrivatePart, Provenance, Remedy
+from explainer.transparency_log.key_store import KeyStore
+from explainer.transparency_log.log_entry import PrivateFields
+from explainer.transparency_log.sealing import SealedRecord, seal, unseal
+
+SERVICE_KEY_ID = "service"
+"""Key for sealed log parts that are about no person, such as a model that was registered."""
+
+
+class Vault:
+    """Seals and opens bytes under named keys.
+
+    Args:
+        key_store: Where the keys live, apart from the database.
+        index_key: 32 bytes; turns a subject's pseudonym into a key name that says nothing.
+        random_bytes: Source of randomness.
+    """
+
+    def __init__(self, key_store: KeyStore, index_key: bytes, random_bytes: Callable[[int], bytes]) -> None:
+        self._key_store = key_store
+        self._index_key = index_key
+        self._random_bytes = random_bytes
+
+    def key_id_for(self, subject_reference: str | None, decision_reference: str) -> str:
+        """Name of the key for a person's data: one per person, or one per decision where no person is known."""
+        known = f"subject\n{subject_reference}" if subject_reference is not None else f"decision\n{decision_reference}"
+        return hmac.new(self._index_key, known.encode(), sha256).hexdigest()[:32]
+
+    def seal(self, plaintext: bytes, *, key_id: str, context: str) -> bytes:
+        """Seal bytes under a key that is durable before this returns.
+
+        Args:
+            plaintext: What to seal.
+            key_id: Name of the key; it is created when it does not exist.
+            context: What the bytes are and whose; opening them in another context fails.
+
+        Returns:
+            Sealed bytes.
+
+        Raises:
+            ErasedError: If this key was destroyed: nothing new is sealed about an erased person under it.
+        """
+        key = self._key_store.get_or_create(key_id)
+        return seal(plaintext, subject_key=key, context=context, random_bytes=self._random_bytes).to_bytes()
+
+    def open(self, sealed: bytes, *, key_id: str, context: str) -> bytes:
+        """Open sealed bytes.
+
+        Args:
+            sealed: As returned by :meth:`seal`.
+            key_id: Name of the key.
+            context: As given when sealing.
+
+        Returns:
+            The plaintext.
+
+        Raises:
+            ErasedError: If the key was destroyed.
+            SealingError: If the bytes were changed or belong to another context.
+        """
+        return unseal(SealedRecord.from_bytes(sealed), subject_key=self._key_store.get(key_id), context=context)
+
+    def seal_private_part(self, private: PrivatePart, *, reference: str, key_id: str) -> bytes:
+        """Seal the personal part of a decision."""
+        return self.seal(_private_to_json(private), key_id=key_id, context=f"decision:{reference}")
+
+    def open_private_part(self, sealed: bytes, *, reference: str, key_id: str) -> PrivatePart:
+        """Open the personal part of a decision."""
+        return _private_from_json(self.open(sealed, key_id=key_id, context=f"decision:{reference}"))
+
+    def seal_log_part(self, private: PrivateFields, *, entry_id: str, key_id: str) -> bytes:
+        """Seal what a log entry commits to: salts and values, so that it can be disclosed later."""
+        fields = {name: [salt.hex(), value] for name, (salt, value) in private.items()}
+        return self.seal(json.dumps(fields).encode(), key_id=key_id, context=f"log:{entry_id}")
+
+
+def _private_to_json(private: PrivatePart) -> bytes:
+    remedy = private.remedy
+    content: Mapping[str, Any] = {
+        "case_reference": private.case_reference,
+        "subject_reference": private.subject_reference,
+        "inputs": dict(private.inputs),
+        "sources": {
+            name: {"source": origin.source, "as_of": origin.as_of.isoformat() if origin.as_of else None}
+            for name, origin in private.sources.items()
+        },
+        "unused_inputs": list(private.unused_inputs),
+        "reasons": private.reasons,
+        "special_circumstances": private.special_circumstances,
+        "remedy": None
+        if remedy is None
+        else {"kind": remedy.kind, "text": remedy.text, "until": remedy.until.isoformat() if remedy.until else None},
+        "score": private.score,
+    }
+    return json.dumps(content, ensure_ascii=False).encode()
+
+
+def _private_from_json(raw: bytes) -> PrivatePart:
+    content = json.loads(raw)
+    remedy = content["remedy"]
+    return PrivatePart(
+        case_reference=content["case_reference"],
+        subject_reference=content["subject_reference"],
+        inputs=content["inputs"],
+        sources={
+            name: Provenance(source=origin["source"], as_of=_date(origin["as_of"]))
+            for name, origin in content["sources"].items()
+        },
+        unused_inputs=tuple(content["unused_inputs"]),
+        reasons=content["reasons"],
+        special_circumstances=content["special_circumstances"],
+        remedy=remedy and Remedy(kind=remedy["kind"], text=remedy["text"], until=_date(remedy["until"])),
+        score=content["score"],
+    )
+
+
+def _date(text: str | None) -> date | None:
+    return date.fromisoformat(text) if text else None

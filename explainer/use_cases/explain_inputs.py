@@ -1,0 +1,75 @@
+"""Explain inputs without a decision, for staff and case systems; logged like every explanation."""
+
+from collections.abc import Mapping
+
+from explainer.decisions.decision import Value
+from explainer.explanations.background import background_ref_of
+from explainer.explanations.document import Audience, Language
+from explainer.narration.checklist import require_checklist
+from explainer.narration.document_builder import build_document
+from explainer.narration.facts import Facts
+from explainer.use_cases.callers import CaseSystem, Staff
+from explainer.use_cases.deliver_explanation import DeliveredExplanation, checked_wish, deliver
+from explainer.use_cases.record_decision import register_version_in_force, version_of
+from explainer.use_cases.service import Service
+from models.errors import InvalidInputError
+from models.features import problems_with
+
+
+def explain_inputs(
+    service: Service,
+    caller: CaseSystem | Staff,
+    slug: str,
+    inputs: Mapping[str, Value],
+    *,
+    language: Language,
+    audience: Audience | None = None,
+    purpose: str | None = None,
+    legal_basis: str | None = None,
+) -> DeliveredExplanation:
+    """Explain what a model makes of some inputs.
+
+    Args:
+        service: The installation.
+        caller: Who asks.
+        slug: Name of the model.
+        inputs: Feature name to value.
+        language: In which language.
+        audience: For whom; by default the caller's own.
+        purpose: Why.
+        legal_basis: On which legal basis.
+
+    Returns:
+        The explanation; its log entry has committed.
+
+    Raises:
+        InvalidInputError: With every problem of the inputs and of purpose and legal basis.
+        UntrustworthyExplanationError: If it failed its own checks.
+    """
+    model = service.model(slug)
+    card = model.package.card
+    wish = checked_wish(caller, audience=audience, language=language, purpose=purpose, legal_basis=legal_basis)
+    problems = problems_with(card.features, inputs)
+    if problems:
+        raise InvalidInputError(problems)
+    version = version_of(model)
+    document = build_document(
+        Facts(
+            id=service.random_bytes(16).hex(),
+            produced_at=service.clock(),
+            audience=wish.audience,
+            language=wish.language,
+            card=card,
+            evaluation=model.package.evaluation,
+            background=background_ref_of(model.package),
+            model=version,
+            register_version=register_version_in_force(service, slug),
+            numbers=model.numbers_for(inputs),
+            inputs=inputs,
+            decision=None,
+            superseded_by=None,
+            base_url=service.settings.base_url,
+        )
+    )
+    require_checklist(document, card)
+    return deliver(service, caller, wish, document, about={}, key_id=service.vault.key_id_for(None, document.id))

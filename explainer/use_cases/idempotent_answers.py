@@ -1,0 +1,113 @@
+"""Answers to repeatable requests: the same Idempotency-Key with the same body gets the first answer again."""
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+from typing import Any
+
+from explainer.errors import ErasedError, IdempotencyConflictError
+from explainer.use_cases.records import AnswerRecord
+from explainer.use_cases.service import Service
+from explainer.use_cases.stores import UnitOfWork
+from models.errors import InputProblem, InvalidInputError
+
+REPLAY_TIME = timedelta(hours=24)
+"""How long an answer is kept with its access code."""
+
+MAX_KEY_LENGTH = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class RepeatableRequest:
+    """A request that may come twice.
+
+    Attributes:
+        caller: Id of the case system's key: another system's equal Idempotency-Key is another request.
+        key_digest: SHA-256 of the Idempotency-Key.
+        body_sha256: SHA-256 (hex) of the request's canonical body.
+    """
+
+    caller: str
+    key_digest: bytes
+    body_sha256: str
+
+
+def repeatable_request(caller: str, idempotency_key: str, body: object) -> RepeatableRequest:
+    """Identify a repeatable request.
+
+    Args:
+        caller: Id of the case system's key.
+        idempotency_key: As sent.
+        body: Parsed JSON.
+
+    Returns:
+        Its identity, which holds nothing of the body in clear.
+
+    Raises:
+        InvalidInputError: If the key is empty or too long.
+    """
+    if not 1 <= len(idempotency_key) <= MAX_KEY_LENGTH:
+        detail = f"An Idempotency-Key has 1 to {MAX_KEY_LENGTH} characters."
+        raise InvalidInputError([InputProblem("", "bad_idempotency_key", detail)])
+    canonical = json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
+    return RepeatableRequest(
+        caller=caller,
+        key_digest=sha256(idempotency_key.encode()).digest(),
+        body_sha256=sha256(canonical).hexdigest(),
+    )
+
+
+def kept_answer(service: Service, request: RepeatableRequest) -> dict[str, Any] | None:
+    """The answer given before, if there is one.
+
+    Args:
+        service: The installation.
+        request: Identity of the request.
+
+    Returns:
+        The first answer with ``replayed`` set; after 24 hours, or after erasure, without the access code.
+
+    Raises:
+        IdempotencyConflictError: If the key came before with another body.
+    """
+    with service.database.reading() as work:
+        kept = work.answers.get(request.caller, request.key_digest)
+    if kept is None:
+        return None
+    if kept.body_sha256 != request.body_sha256:
+        raise IdempotencyConflictError("This Idempotency-Key came before with another body; use a new key.")
+    answer = _opened(service, kept)
+    if service.clock() - kept.created_at > REPLAY_TIME:
+        answer["access_code"] = None
+    answer["replayed"] = True
+    return answer
+
+
+def keep_answer(
+    service: Service, work: UnitOfWork, request: RepeatableRequest, answer: dict[str, Any], *, key_id: str
+) -> None:
+    """Keep an answer, sealed under the key of the person it is about, in the unit of work of the request itself."""
+    reference: str = answer["reference"]
+    work.answers.add(
+        AnswerRecord(
+            caller=request.caller,
+            key_digest=request.key_digest,
+            body_sha256=request.body_sha256,
+            reference=reference,
+            sealed_answer=service.vault.seal(json.dumps(answer).encode(), key_id=key_id, context=f"answer:{reference}"),
+            key_id=key_id,
+            created_at=service.clock(),
+        )
+    )
+
+
+def _opened(service: Service, kept: AnswerRecord) -> dict[str, Any]:
+    if kept.sealed_answer is None:
+        return {"reference": kept.reference, "access_code": None}
+    try:
+        opened = service.vault.open(kept.sealed_answer, key_id=kept.key_id, context=f"answer:{kept.reference}")
+    except ErasedError:
+        return {"reference": kept.reference, "access_code": None}
+    answer: dict[str, Any] = json.loads(opened)
+    return answer

@@ -1,0 +1,47 @@
+"""Publish what runs: every verified model has a public entry whose newest version describes exactly this package."""
+
+from explainer.register.entry import entry_of
+from explainer.transparency_log.log_entry import LogEvent
+from explainer.use_cases.log_writing import write_log_entry
+from explainer.use_cases.record_decision import version_of
+from explainer.use_cases.records import PublicationRecord
+from explainer.use_cases.service import Service
+
+
+def register_models(service: Service) -> None:
+    """Log models that are new or refused, and publish entries that changed; run at every start.
+
+    Args:
+        service: The installation.
+    """
+    for slug, model in service.explained_models.items():
+        entry = entry_of(model.package)
+        content, digest = entry.canonical_bytes(), entry.digest()
+        version = version_of(model)
+        with service.database.reading() as work:
+            latest = work.publications.latest(slug)
+        if latest is not None and latest.sha256 == digest:
+            continue
+        with service.database.writing() as work:
+            latest = work.publications.latest(slug)
+            number = latest.version + 1 if latest else 1
+            write_log_entry(
+                service, work, LogEvent.MODEL_REGISTERED, caller=None, model=version, role=model.package.card.role
+            )
+            write_log_entry(
+                service,
+                work,
+                LogEvent.REGISTER_PUBLISHED,
+                caller=None,
+                model=version,
+                outcome=f"version_{number}",
+                private={"explanation": digest},
+            )
+            work.publications.add(
+                PublicationRecord(
+                    slug=slug, version=number, published_at=service.clock(), sha256=digest, content=content
+                )
+            )
+    for error in service.catalogue.failures.values():
+        with service.database.writing() as work:
+            write_log_entry(service, work, LogEvent.MODEL_REFUSED, caller=None, outcome=error.code)

@@ -1,0 +1,153 @@
+"""Record a decision: check what the case system sent, score it with the pinned model, explain it, keep it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from explainer.decisions.access_code import new_reference
+from explainer.decisions.decision import Decision, DecisionStatus, ModelVersion, PrivatePart, Value
+from explainer.errors import ConflictError, ScoreMismatchError, UntrustworthyExplanationError
+from explainer.explanations.model_outcome import ModelOutcome
+from explainer.explanations.numbers import ExplanationNumbers
+from explainer.transparency_log.log_entry import LogEvent
+from explainer.use_cases.callers import CaseSystem
+from explainer.use_cases.decision_request import DecisionRequest, read_decision_request
+from explainer.use_cases.explained_model import ExplainedModel
+from explainer.use_cases.idempotent_answers import kept_answer, repeatable_request
+from explainer.use_cases.log_writing import write_log_entry
+from explainer.use_cases.service import Service
+from explainer.use_cases.store_decision import store_decision
+from models.errors import InputProblem, InvalidInputError
+from models.features import to_row
+
+SCORE_TOLERANCE = 1e-6
+"""A score the case system used must be reproduced this closely, in the score unit (runtimes score in float32)."""
+
+
+def record_decision(
+    service: Service, caller: CaseSystem, body: object, *, idempotency_key: str | None = None
+) -> dict[str, Any]:
+    """Record one decision.
+
+    Args:
+        service: The installation.
+        caller: The case system.
+        body: Parsed JSON of the request.
+        idempotency_key: As sent; the same key with the same body is answered with the first answer.
+
+    Returns:
+        The answer as JSON, with ``replayed`` set where it was given before.
+
+    Raises:
+        InvalidInputError: With every problem of the request.
+        IdempotencyConflictError: If the key came before with another body.
+        ScoreMismatchError: If the case system used a score this model version does not reproduce.
+        ModelUnusableError: If the model did not pass its verification.
+    """
+    repeatable = None if idempotency_key is None else repeatable_request(caller.key_id, idempotency_key, body)
+    if repeatable is not None and (before := kept_answer(service, repeatable)) is not None:
+        return before
+    _refuse_unknown_model(service, body)
+    cards = {slug: model.package.card for slug, model in service.explained_models.items()}
+    request = read_decision_request(body, cards, now=service.clock())
+    model = service.model(request.model)
+    _refuse_other_score(service, caller, request, model)
+    outcome = model.outcome_of(dict(request.inputs))
+    decision = _decision(service, request, model, outcome)
+    numbers = trustworthy_numbers(model, decision.private.inputs)
+    try:
+        return store_decision(service, caller, decision, numbers, repeatable=repeatable).as_json()
+    except ConflictError:
+        # The same request was answered by another worker in the meantime: its answer is the answer.
+        if repeatable is None or (before := kept_answer(service, repeatable)) is None:
+            raise
+        return before
+
+
+def version_of(model: ExplainedModel) -> ModelVersion:
+    """The model version an installed package is."""
+    card = model.package.card
+    return ModelVersion(slug=card.slug, version=card.version, sha256=model.package.sha256)
+
+
+def register_version_in_force(service: Service, slug: str) -> int:
+    """Number of the register entry version that is published now; 0 before the first one."""
+    with service.database.reading() as work:
+        latest = work.publications.latest(slug)
+    return latest.version if latest else 0
+
+
+def trustworthy_numbers(model: ExplainedModel, inputs: Mapping[str, Value]) -> ExplanationNumbers | None:
+    """Compute the numbers of a decision; None where they fail their own checks, so that a caseworker answers."""
+    try:
+        return model.numbers_for(inputs)
+    except UntrustworthyExplanationError:
+        return None
+
+
+def _refuse_unknown_model(service: Service, body: object) -> None:
+    slug = body.get("model") if isinstance(body, dict) else None
+    if not isinstance(slug, str) or slug in service.explained_models:
+        return
+    if slug in service.catalogue.failures:
+        service.catalogue.get(slug)
+    known = ", ".join(sorted(service.explained_models)) or "none"
+    raise InvalidInputError([InputProblem("/model", "unknown_model", f"Installed models: {known}.")])
+
+
+def _refuse_other_score(service: Service, caller: CaseSystem, request: DecisionRequest, model: ExplainedModel) -> None:
+    if request.score_used is None:
+        return
+    row = to_row(model.package.card.features, request.inputs)
+    score = float(model.package.model.score(row[np.newaxis])[0])
+    if abs(score - request.score_used) <= SCORE_TOLERANCE:
+        return
+    version = version_of(model)
+    with service.database.writing() as work:
+        write_log_entry(
+            service, work, LogEvent.DECISION_SCORE_MISMATCH, caller=caller, model=version, role=model.package.card.role
+        )
+    raise ScoreMismatchError(
+        f"Version {version.version} of {version.slug} gives another score than the one that was used; "
+        "no decision was recorded. Check which model file the case system runs."
+    )
+
+
+def _decision(service: Service, request: DecisionRequest, model: ExplainedModel, outcome: ModelOutcome) -> Decision:
+    now = service.clock()
+    circumstances = request.stated_circumstances()
+    decided = request.outcome
+    if request.decided_by == "model" and circumstances is None:
+        decided = outcome.outcome
+    return Decision(
+        reference=new_reference(),
+        model=version_of(model),
+        register_version=register_version_in_force(service, request.model),
+        status=_status(decided, circumstances),
+        role=model.package.card.role,
+        decided_by=request.decided_by if decided is not None else None,
+        model_outcome=outcome.outcome,
+        outcome=decided,
+        fired_rule=outcome.deciding_rule,
+        decided_at=(request.decided_at or now) if decided is not None else None,
+        recorded_at=now,
+        supersedes=None,
+        private=PrivatePart(
+            case_reference=request.case_reference,
+            subject_reference=request.subject_reference,
+            inputs=dict(request.inputs),
+            sources=request.provenance(),
+            unused_inputs=tuple(request.unused_inputs),
+            reasons=request.reasons,
+            special_circumstances=circumstances,
+            remedy=request.stated_remedy(),
+            score=outcome.score,
+        ),
+    )
+
+
+def _status(decided: str | None, circumstances: str | None) -> DecisionStatus:
+    if decided is not None:
+        return DecisionStatus.DECIDED
+    return DecisionStatus.AWAITING if circumstances is None else DecisionStatus.DIVERTED

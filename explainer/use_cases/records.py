@@ -1,0 +1,216 @@
+"""Records as rows see them: searchable facts in clear, everything personal sealed.
+
+Stores never see personal data in clear: what is personal arrives in a record's ``sealed`` part and leaves it sealed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from explainer.decisions.decision import DecidedBy, DecisionStatus, Role
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionRecord:
+    """One decision as a row: searchable facts in clear, everything personal sealed.
+
+    Attributes:
+        reference: Random reference, primary key.
+        model_slug: Which model.
+        model_version: Which version of it.
+        model_sha256: Identity of the package.
+        register_version: Version of the register entry in force.
+        status: Where the decision stands.
+        role: decides, suggests, sorts or calculates.
+        decided_by: ``model``, ``person`` or None.
+        model_outcome: Outcome id of the program.
+        outcome: Outcome id of the city, or None.
+        fired_rule: Statutory rule that decided before the score, or None.
+        diverted: Whether special circumstances were stated.
+        near_threshold: Whether the score was close to the threshold.
+        decided_at: When the city decided (UTC).
+        recorded_at: When it was recorded (UTC).
+        supersedes: Reference of the decision this one replaces.
+        access_code_digest: HMAC of the access code.
+        key_id: Name of the subject's (or decision's) key in the key store.
+        sealed: Sealed private part.
+        sealed_numbers: Sealed explanation numbers, or None if they could not be computed.
+        log_entry_id: The entry that records it.
+        issued_by: Who sent it, as role and id (``case_system:…`` or ``staff:…``).
+    """
+
+    reference: str
+    model_slug: str
+    model_version: str
+    model_sha256: str
+    register_version: int
+    status: DecisionStatus
+    role: Role
+    decided_by: DecidedBy | None
+    model_outcome: str
+    outcome: str | None
+    fired_rule: str | None
+    diverted: bool
+    near_threshold: bool
+    decided_at: datetime | None
+    recorded_at: datetime
+    supersedes: str | None
+    access_code_digest: bytes
+    key_id: str
+    sealed: bytes
+    sealed_numbers: bytes | None
+    log_entry_id: str
+    issued_by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionFilter:
+    """Which decisions a list shows; None means any."""
+
+    model_slug: str | None = None
+    outcome: str | None = None
+    status: DecisionStatus | None = None
+    departed: bool | None = None
+    reference: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionCounts:
+    """Counts for the public register; the register suppresses groups under 10 itself."""
+
+    decisions: int
+    by_outcome: Mapping[str, int]
+    departed: int
+    diverted: int
+    explanations: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExplanationRecord:
+    """One delivered explanation: its sealed bytes and what proves them.
+
+    Attributes:
+        id: Random 128-bit id, hex.
+        decision_reference: The decision, or None for an explanation without one.
+        model_slug: Which model.
+        audience: subject, caseworker or auditor.
+        language: de or en.
+        produced_at: UTC.
+        sha256: SHA-256 (hex) of the delivered bytes.
+        key_id: Key the bytes are sealed under.
+        sealed: Sealed delivered bytes.
+        log_entry_id: The explanation.delivered entry.
+        asked_by: Who asked, as role and id (``staff:…``, ``case_system:…``, ``subject``, ``auditor:…``).
+    """
+
+    id: str
+    decision_reference: str | None
+    model_slug: str
+    audience: str
+    language: str
+    produced_at: datetime
+    sha256: str
+    key_id: str
+    sealed: bytes
+    log_entry_id: str
+    asked_by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class LogRecord:
+    """One integrated log entry."""
+
+    index: int
+    entry_id: str
+    event: str
+    at: datetime
+    system: str | None
+    leaf: bytes
+    leaf_hash: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class ApiKeyRecord:
+    """A case system's key; only its digest is kept."""
+
+    id: str
+    name: str
+    digest: bytes
+    created_at: datetime
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StaffRecord:
+    """One member of staff or an auditor. Pages show roles, never this name.
+
+    Attributes:
+        id: Random id used in sealed log parts.
+        user: Name used to sign in.
+        password_hash: argon2id.
+        roles: caseworker, supervisor, oversight, publisher, auditor, administrator.
+        token_digest: SHA-256 of the personal token, or None.
+    """
+
+    id: str
+    user: str
+    password_hash: str
+    roles: tuple[str, ...]
+    token_digest: bytes | None
+    active: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionRecord:
+    """A browser session; only the digest of its secret is kept.
+
+    Attributes:
+        digest: SHA-256 of the cookie's secret, primary key.
+        kind: ``subject`` or ``staff``.
+        belongs_to: Decision reference or staff id.
+        csrf: Token that forms of this session carry.
+        expires_at: UTC.
+    """
+
+    digest: bytes
+    kind: Literal["subject", "staff"]
+    belongs_to: str
+    csrf: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnswerRecord:
+    """The answer given to one Idempotency-Key."""
+
+    caller: str
+    key_digest: bytes
+    body_sha256: str
+    reference: str
+    sealed_answer: bytes | None
+    key_id: str
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskRecord:
+    """Something a caseworker has to do."""
+
+    id: str
+    kind: Literal["explanation_refused", "diverted", "numbers_missing"]
+    decision_reference: str
+    opened_at: datetime
+    due_at: datetime
+    done_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class PublicationRecord:
+    """One published version of a register entry."""
+
+    slug: str
+    version: int
+    published_at: datetime
+    sha256: str
+    content: bytes
