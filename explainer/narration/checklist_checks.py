@@ -125,7 +125,7 @@ def _data(text: RenderedText) -> ChecklistResult:
 
 def _procedure(text: RenderedText) -> ChecklistResult:
     same_version = text.document.model.version == text.card.version
-    return _met(same_version and text.shows("program_role", text.words(text.card.how_it_works)))
+    return _met(same_version and text.shows("procedure", text.words(text.card.how_it_works)))
 
 
 def _counter(text: RenderedText) -> ChecklistResult:
@@ -141,7 +141,7 @@ def _counter(text: RenderedText) -> ChecklistResult:
 def _law(text: RenderedText) -> ChecklistResult:
     if text.card.procedure == "none":
         return NOT_APPLICABLE
-    told = all(text.shows("program_role", basis.citation, text.words(basis.text)) for basis in text.card.legal_basis)
+    told = all(text.shows("procedure", basis.citation, text.words(basis.text)) for basis in text.card.legal_basis)
     # Of several rules that fired before the score only the first decides, so at least one must be cited.
     fired = [rule.citation for rule in text.document.rules if rule.fired]
     return _met(told and (not fired or any(text.shows("factors", citation) for citation in fired)))

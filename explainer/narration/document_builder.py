@@ -21,7 +21,7 @@ from explainer.narration.factors import contributions, factors
 from explainer.narration.facts import Facts
 from explainer.narration.in_short import in_short, title
 from explainer.narration.narrator import Narrator, narrator_of
-from explainer.narration.program_role import program_role
+from explainer.narration.program_role import procedure, program_role
 from explainer.narration.reliability_words import reliability_part, reliability_words
 from explainer.narration.rights import rights
 from explainer.narration.small_print import small_print
@@ -60,6 +60,7 @@ def _unchecked(narrator: Narrator) -> ExplanationDocument:
         "data": data_paragraphs(narrator, items),
         "who_checked": who_checked(narrator),
         "reliability": reliability_words(narrator),
+        "procedure": procedure(narrator),
         "what_you_can_do": rights(narrator),
         "small_print": small_print(narrator),
     }

@@ -1,4 +1,4 @@
-"""What the program is for, at which step it works, how far its output went, and on what legal basis."""
+"""What the program is for, at which step it works, how far its output went, and how and by what law it works."""
 
 from typing import Literal
 
@@ -22,22 +22,29 @@ def program_role(narrator: Narrator) -> tuple[str, ...]:
             decider_role=narrator.decider_role,
             department=narrator.words(card.department),
         ),
-        narrator.words(card.how_it_works),
-        *_intelligence(narrator),
+        narrator.say("program_role.uses_ai" if card.is_ai else "program_role.uses_no_ai"),
         *_number(narrator),
         narrator.say(
             "program_role.since",
             why_used=narrator.words(card.why_used),
             date=narrator.numbers.date(card.in_use_since),
         ),
-        *(
-            narrator.say("program_role.legal_basis", citation=basis.citation, text=narrator.words(basis.text))
-            for basis in card.legal_basis
-        ),
         narrator.say(
             "program_role.register",
             register_version=str(narrator.facts.register_version),
             url=register_url(narrator.facts.base_url, narrator.facts.language, card.slug),
+        ),
+    )
+
+
+def procedure(narrator: Narrator) -> tuple[str, ...]:
+    """Procedure and principles actually applied (CJEU C-203/22), and the legal basis of each."""
+    card = narrator.facts.card
+    return (
+        narrator.words(card.how_it_works),
+        *(
+            narrator.say("procedure.legal_basis", citation=basis.citation, text=narrator.words(basis.text))
+            for basis in card.legal_basis
         ),
     )
 
@@ -74,13 +81,6 @@ def weight_phrase(role: Role, situation: Situation, *, departed: bool) -> str:
             }
             name = by_role[role]
     return f"program_role.weight_{name}"
-
-
-def _intelligence(narrator: Narrator) -> tuple[str, ...]:
-    card = narrator.facts.card
-    said = narrator.say("program_role.uses_ai" if card.is_ai else "program_role.uses_no_ai")
-    # Many cards begin with this very sentence; saying it twice would make people look for a difference.
-    return () if said in narrator.words(card.how_it_works) else (said,)
 
 
 def _number(narrator: Narrator) -> tuple[str, ...]:

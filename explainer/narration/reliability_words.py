@@ -71,16 +71,21 @@ def _about_the_score(narrator: Narrator) -> list[str]:
 def _calibrated(narrator: Narrator, count: CalibratedCount | None) -> str:
     if count is None:
         return narrator.say("reliability.not_calibrated")
-    card = narrator.facts.card
-    favourable, other = sorted(card.outcomes, key=lambda outcome: not outcome.favourable)
+    # The program's own outcome first: a person whom it put with the refusals asks how often that is right.
+    mine, other = sorted(narrator.facts.card.outcomes, key=lambda outcome: outcome.id != narrator.facts.program_outcome)
+    favourable = round(count.favourable_per_100)
+    # Rounded outwards, so that the range people read is never narrower than the one that was measured.
+    low, high = math.floor(count.low_per_100), math.ceil(count.high_per_100)
+    if not mine.favourable:
+        favourable, low, high = 100 - favourable, 100 - high, 100 - low
     return narrator.say(
         "reliability.calibrated",
         n=narrator.numbers.count(count.n),
         as_of=narrator.numbers.date(date.fromisoformat(count.as_of)),
-        favourable=narrator.numbers.count(count.favourable_per_100),
-        label=narrator.outcome_label(favourable),
+        count=narrator.numbers.count(favourable),
+        label=narrator.outcome_label(mine),
+        other_count=narrator.numbers.count(100 - favourable),
         other_label=narrator.outcome_label(other),
-        # Rounded outwards, so that the range people read is never narrower than the one that was measured.
-        low=narrator.numbers.count(math.floor(count.low_per_100)),
-        high=narrator.numbers.count(math.ceil(count.high_per_100)),
+        low=narrator.numbers.count(low),
+        high=narrator.numbers.count(high),
     )

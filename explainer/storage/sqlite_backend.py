@@ -44,6 +44,8 @@ class SqliteBackend:
         self._file = Path(url.database).resolve()
         if not self._file.parent.is_dir():
             raise SettingsError(f"The folder {self._file.parent} for the database does not exist; create it first")
+        # Made here and not by SQLite, which would let the whole machine read it; -wal and -shm take over its mode.
+        os.close(os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600))
         self._lock_file = self._file.with_name(f"{self._file.name}.lock")
         self._writer = Lock()
         self._writing_engine = _engine(url, self._prepare_writer, connections=1)

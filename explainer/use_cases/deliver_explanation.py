@@ -16,7 +16,7 @@ from explainer.use_cases.records import ExplanationRecord
 from explainer.use_cases.service import Service
 from models.errors import InputProblem, InvalidInputError
 
-MAX_PURPOSE_LENGTH = 500
+MAX_PURPOSE_LENGTH = 200
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,7 @@
 """Open, find, extend and end browser sessions of subjects and staff."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
@@ -20,6 +20,9 @@ SUBJECT_SESSION = timedelta(minutes=30)
 STAFF_SESSION = timedelta(hours=8)
 
 SessionKind = Literal["subject", "staff"]
+
+COOKIE_NAMES: Mapping[SessionKind, str] = {"subject": "klarbescheid_session", "staff": "klarbescheid_staff"}
+"""The two cookies there are; they hold a session's secret and nothing else."""
 
 
 @dataclass(frozen=True, kw_only=True)

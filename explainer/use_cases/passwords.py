@@ -3,7 +3,7 @@
 from functools import lru_cache
 
 from argon2 import PasswordHasher
-from argon2.exceptions import InvalidHashError, VerifyMismatchError
+from argon2.exceptions import InvalidHashError, VerificationError
 
 MIN_PASSWORD_LENGTH = 12
 MAX_PASSWORD_LENGTH = 200
@@ -40,7 +40,7 @@ def password_fits(stored: str | None, password: str) -> bool:
     """
     try:
         _HASHER.verify(stored or _hash_of_nobody(), password[:MAX_PASSWORD_LENGTH])
-    except (VerifyMismatchError, InvalidHashError):
+    except (VerificationError, InvalidHashError):
         return False
     return stored is not None
 

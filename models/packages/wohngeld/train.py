@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper
 
 from models import manifest
+from models.calibration import calibration_bins
 from models.card import ModelCard, load_card
-from models.evaluation import SMALLEST_PUBLISHED_GROUP, CalibrationBin, Confusion, Evaluation, GroupResult
+from models.evaluation import SMALLEST_PUBLISHED_GROUP, Confusion, Evaluation, GroupResult
 from models.package import load_package
 from models.scoring_model import Rows, Scores
 from models.statutory_rules import fired_on_rows
@@ -260,8 +261,6 @@ def evaluate(rows: Rows, entitled: NDArray[np.bool_], scores: Scores, card: Mode
         unfavourable_confirmed=int(np.sum(~favourable & ~entitled)),
         unfavourable_wrong=int(np.sum(~favourable & entitled)),
     )
-    edges = np.round(np.linspace(0, 1, N_BINS + 1), 3)
-    which = np.clip(np.searchsorted(edges, scores, side="right") - 1, 0, N_BINS - 1)
     n = len(rows)
     german_n = f"{n:,}".replace(",", ".")
     return Evaluation(
@@ -273,9 +272,7 @@ def evaluate(rows: Rows, entitled: NDArray[np.bool_], scores: Scores, card: Mode
         accuracy=round(confusion.agreeing / n, 6),
         auc=round(float(roc_auc_score(entitled, scores)), 6),
         confusion=confusion,
-        calibration=tuple(
-            _calibration_bin(float(edges[k]), float(edges[k + 1]), entitled[which == k]) for k in range(N_BINS)
-        ),
+        calibration=calibration_bins(scores, entitled, N_BINS),
         groups=tuple(
             _group_result(name, int(value), rows[:, card.feature_names.index(name)] == value, favourable, entitled)
             for name in ("household_size", "rent_level")
@@ -294,15 +291,6 @@ def evaluate(rows: Rows, entitled: NDArray[np.bool_], scores: Scores, card: Mode
             ),
         ),
     )
-
-
-def wilson_interval(successes: int, n: int) -> tuple[float, float]:
-    """Give the 95 % score interval of a share (Wilson 1927), as two shares from 0 to 1."""
-    z = 1.959963984540054
-    share = successes / n
-    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
-    half = z / (1 + z * z / n) * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return float(max(0.0, centre - half)), float(min(1.0, centre + half))
 
 
 def build(data: Path, out: Path, as_of: date) -> str:
@@ -356,20 +344,6 @@ def _write_background(out: Path, rows: Rows, scores: Scores, card: ModelCard) ->
             "No household belongs to a real person."
         ),
         mean_score_gap=np.array(float(np.average(scores[positions], weights=weights) - scores.mean())),
-    )
-
-
-def _calibration_bin(low: float, high: float, entitled: NDArray[np.bool_]) -> CalibrationBin:
-    n, successes = len(entitled), int(entitled.sum())
-    if n < SMALLEST_PUBLISHED_GROUP:
-        return CalibrationBin(low=low, high=high, n=None, favourable_per_100=None, interval=None)
-    lower, upper = wilson_interval(successes, n)
-    return CalibrationBin(
-        low=low,
-        high=high,
-        n=n,
-        favourable_per_100=round(100 * successes / n, 2),
-        interval=(round(100 * lower, 2), round(100 * upper, 2)),
     )
 
 

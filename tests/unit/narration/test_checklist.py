@@ -55,10 +55,10 @@ MUTILATIONS: dict[str, Mutilation] = {
     "x_factors": _changed_contribution,
     "x_data": lambda document, card: without(document, "data", card.features[3].source.in_language(document.language)),
     "x_procedure": lambda document, card: without(
-        document, "program_role", card.how_it_works.in_language(document.language)
+        document, "procedure", card.how_it_works.in_language(document.language)
     ),
     "x_counter": lambda document, _: without(document, "counterfactual", document.counterfactuals[0].sentence),
-    "x_law": lambda document, card: without(document, "program_role", card.legal_basis[0].citation),
+    "x_law": lambda document, card: without(document, "procedure", card.legal_basis[0].citation),
     "x_limits": lambda document, card: without(document, "reliability", card.limits[0].in_language(document.language)),
     "x_rights": lambda document, card: without(
         document, "what_you_can_do", card.data_protection_authority.postal_address

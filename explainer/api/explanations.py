@@ -1,0 +1,95 @@
+"""Explanations over HTTP: of a decision, of inputs, and again as they were delivered."""
+
+from fastapi import APIRouter, Request
+from fastapi.responses import JSONResponse, Response
+
+from explainer.api.answers import PROBLEMS, ExplanationAnswer
+from explainer.api.authentication import CaseSystemOrStaff, ServiceArg, SomeCaller, SubjectOrStaff
+from explainer.api.request_bodies import (
+    ExplanationRequest,
+    InputsExplanationRequest,
+    JsonBody,
+    OptionalJsonBody,
+    body_schema,
+    explanation_request,
+    inputs_explanation_request,
+)
+from explainer.explanations.document import ExplanationDocument, Language
+from explainer.use_cases.deliver_explanation import DeliveredExplanation
+from explainer.use_cases.explain_decision import explain_decision, read_explanation
+from explainer.use_cases.explain_inputs import explain_inputs
+from explainer.use_cases.service import Service
+
+router = APIRouter(prefix="/api/v1", tags=["explanations"], responses=PROBLEMS)
+
+NO_STORE = {"Cache-Control": "no-store"}
+
+
+@router.post(
+    "/decisions/{reference}/explanations",
+    status_code=201,
+    response_model=ExplanationAnswer,
+    openapi_extra=body_schema(ExplanationRequest, required=False),
+)
+def post_explanation(
+    request: Request, service: ServiceArg, caller: SubjectOrStaff, reference: str, body: OptionalJsonBody
+) -> JSONResponse:
+    """Explain a decision; the log entry commits before the answer leaves."""
+    wanted = explanation_request(body)
+    delivered = explain_decision(
+        service,
+        caller,
+        reference,
+        language=wanted.language or _language_of(request, service),
+        audience=wanted.audience,
+        purpose=wanted.purpose,
+        legal_basis=wanted.legal_basis,
+    )
+    return _delivered(delivered)
+
+
+@router.post(
+    "/models/{slug}/explanations",
+    status_code=201,
+    response_model=ExplanationAnswer,
+    openapi_extra=body_schema(InputsExplanationRequest),
+)
+def post_inputs_explanation(
+    request: Request, service: ServiceArg, caller: CaseSystemOrStaff, slug: str, body: JsonBody
+) -> JSONResponse:
+    """Explain what a model makes of some inputs, without a decision; logged too."""
+    wanted = inputs_explanation_request(body)
+    delivered = explain_inputs(
+        service,
+        caller,
+        slug,
+        wanted.inputs,
+        language=wanted.language or _language_of(request, service),
+        audience=wanted.audience,
+        purpose=wanted.purpose,
+        legal_basis=wanted.legal_basis,
+    )
+    return _delivered(delivered)
+
+
+@router.get("/explanations/{explanation_id}", response_model=ExplanationDocument)
+def get_explanation(service: ServiceArg, caller: SomeCaller, explanation_id: str) -> Response:
+    """Hand out an explanation exactly as it was delivered; the ETag is the SHA-256 of its bytes."""
+    stored, digest = read_explanation(service, caller, explanation_id)
+    return Response(stored, media_type="application/json", headers={**NO_STORE, "ETag": f'"{digest}"'})
+
+
+def _delivered(delivered: DeliveredExplanation) -> JSONResponse:
+    location = f"/api/v1/explanations/{delivered.document.id}"
+    return JSONResponse(delivered.as_json(), status_code=201, headers={**NO_STORE, "Location": location})
+
+
+def _language_of(request: Request, service: Service) -> Language:
+    accepted = request.headers.get("accept-language", "").lower()
+    ranked = [part.split(";")[0].strip()[:2] for part in accepted.split(",")]
+    for language in ranked:
+        if language == "de":
+            return "de"
+        if language == "en":
+            return "en"
+    return service.settings.default_language

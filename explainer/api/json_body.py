@@ -1,0 +1,87 @@
+"""Read a JSON body: limited in size, one meaning only, NaN and infinities kept visible so that they are reported."""
+
+import json
+from typing import Any
+
+from fastapi import Request
+from starlette.exceptions import HTTPException
+
+from models.errors import InputProblem, InvalidInputError
+
+MAX_NESTING = 20
+
+
+async def read_json_body(request: Request, *, max_bytes: int) -> Any:
+    """Read and parse a request body.
+
+    Args:
+        request: The request.
+        max_bytes: Largest body accepted.
+
+    Returns:
+        Parsed JSON.
+
+    Raises:
+        HTTPException: 413 if the body is too large.
+        InvalidInputError: If it is no JSON in UTF-8, names a key twice, or nests too deeply.
+    """
+    received = bytearray()
+    async for chunk in request.stream():
+        received += chunk
+        if len(received) > max_bytes:
+            raise HTTPException(413, f"The body is larger than {max_bytes} bytes.")
+    return parse_json(bytes(received))
+
+
+def parse_json(raw: bytes) -> Any:
+    """Parse JSON strictly.
+
+    Args:
+        raw: UTF-8 bytes.
+
+    Returns:
+        Parsed JSON; NaN and Infinity become floats that the validation of inputs reports by name.
+
+    Raises:
+        InvalidInputError: If it is no JSON, names a key twice or nests too deeply.
+    """
+    try:
+        body = json.loads(raw.decode("utf-8"), object_pairs_hook=_object_without_twins)
+    except UnicodeDecodeError as error:
+        raise _not_json("The body is not UTF-8.") from error
+    except json.JSONDecodeError as error:
+        raise _not_json(f"The body is not JSON: {error.msg} in line {error.lineno}, column {error.colno}.") from error
+    except RecursionError as error:
+        raise _not_json("The body nests too deeply.") from error
+    except ValueError as error:
+        # Python refuses integers of more than 4,300 digits.
+        raise _not_json("The body holds a number that is too long.") from error
+    _refuse_lone_surrogates_and_depth(body, depth=0)
+    return body
+
+
+def _object_without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    names = [name for name, _ in pairs]
+    twins = {name for name in names if names.count(name) > 1} if len(set(names)) != len(names) else set()
+    if twins:
+        raise _not_json(f"The body names {min(twins)[:80]!r} twice in one object.")
+    return dict(pairs)
+
+
+def _refuse_lone_surrogates_and_depth(value: Any, *, depth: int) -> None:
+    if depth > MAX_NESTING:
+        raise _not_json("The body nests too deeply.")
+    if isinstance(value, str):
+        if any("\ud800" <= sign <= "\udfff" for sign in value):
+            raise _not_json("The body holds half a character (a lone surrogate).")
+    elif isinstance(value, list):
+        for item in value:
+            _refuse_lone_surrogates_and_depth(item, depth=depth + 1)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            _refuse_lone_surrogates_and_depth(name, depth=depth + 1)
+            _refuse_lone_surrogates_and_depth(item, depth=depth + 1)
+
+
+def _not_json(detail: str) -> InvalidInputError:
+    return InvalidInputError([InputProblem("", "not_json", detail)])

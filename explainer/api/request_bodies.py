@@ -1,0 +1,108 @@
+"""Bodies of requests as the OpenAPI document shows them, and the dependency that reads them."""
+
+from typing import Annotated, Any
+
+from fastapi import Depends, Request
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from explainer.api.authentication import ServiceArg
+from explainer.api.json_body import read_json_body
+from explainer.explanations.document import Audience, Language
+from explainer.use_cases.decision_request import ShortText, structure_problems
+from models.errors import InvalidInputError
+
+
+class ExplanationRequest(BaseModel):
+    """What a person or staff ask for; staff send purpose and legal basis."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    audience: Audience | None = None
+    language: Language | None = None
+    purpose: ShortText | None = None
+    legal_basis: ShortText | None = None
+
+
+class InputsExplanationRequest(ExplanationRequest):
+    """An explanation of inputs without a decision."""
+
+    inputs: dict[str, Any]
+
+
+async def json_body(request: Request, service: ServiceArg) -> Any:
+    """Read the JSON body of a request within the installation's limit."""
+    return await read_json_body(request, max_bytes=service.settings.max_body_bytes)
+
+
+async def optional_json_body(request: Request, service: ServiceArg) -> Any:
+    """Read a JSON body that may be absent; then it is an empty object."""
+    if request.headers.get("content-length") == "0" or "content-type" not in request.headers:
+        return {}
+    return await read_json_body(request, max_bytes=service.settings.max_body_bytes)
+
+
+JsonBody = Annotated[Any, Depends(json_body)]
+OptionalJsonBody = Annotated[Any, Depends(optional_json_body)]
+
+
+def explanation_request(body: object) -> ExplanationRequest:
+    """Check an explanation request.
+
+    Args:
+        body: Parsed JSON.
+
+    Returns:
+        The request.
+
+    Raises:
+        InvalidInputError: With every problem found.
+    """
+    try:
+        return ExplanationRequest.model_validate(body)
+    except ValidationError as error:
+        raise InvalidInputError(structure_problems(error)) from error
+
+
+def inputs_explanation_request(body: object) -> InputsExplanationRequest:
+    """Check a request to explain inputs.
+
+    Args:
+        body: Parsed JSON.
+
+    Returns:
+        The request.
+
+    Raises:
+        InvalidInputError: With every problem found.
+    """
+    try:
+        return InputsExplanationRequest.model_validate(body)
+    except ValidationError as error:
+        raise InvalidInputError(structure_problems(error)) from error
+
+
+def body_schema(model: type[BaseModel], *, required: bool = True) -> dict[str, Any]:
+    """Say in the OpenAPI document what a body looks like that is parsed by hand.
+
+    Bodies are parsed by hand so that problems of structure and of inputs are reported together.
+    """
+    return {"requestBody": {"required": required, "content": {"application/json": {"schema": _inlined(model)}}}}
+
+
+def _inlined(model: type[BaseModel]) -> dict[str, Any]:
+    schema = model.model_json_schema()
+    definitions = schema.pop("$defs", {})
+
+    def resolve(value: Any) -> Any:
+        if isinstance(value, dict):
+            if "$ref" in value:
+                return resolve(definitions[value["$ref"].rsplit("/", 1)[-1]])
+            return {name: resolve(item) for name, item in value.items()}
+        if isinstance(value, list):
+            return [resolve(item) for item in value]
+        return value
+
+    resolved = resolve(schema)
+    if not isinstance(resolved, dict):
+        raise TypeError("a schema is an object")
+    return resolved

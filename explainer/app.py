@@ -1,0 +1,137 @@
+"""Builds the web application from settings: the one place that knows every part."""
+
+import base64
+import gc
+import hmac
+import os
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from hashlib import sha256
+from pathlib import Path
+
+from fastapi import FastAPI
+
+from explainer.api.access_log import AccessLog
+from explainer.api.application import api_application
+from explainer.errors import SettingsError
+from explainer.settings import Settings, read_server_key
+from explainer.storage.database import SqlDatabase
+from explainer.transparency_log.key_store import FileKeyStore
+from explainer.transparency_log.log_key import load_or_create_log_key
+from explainer.use_cases.decision_vault import Vault
+from explainer.use_cases.explained_model import ExplainedModel
+from explainer.use_cases.publish_register import register_models
+from explainer.use_cases.service import Service
+from models.catalogue import Catalogue, bundled_packages_folder
+from public_pages.pages import mount_pages
+
+LOG_KEY_FILE = "log.key"
+KEY_STORE_FILE = "keys/subject_keys.db"
+SERVER_KEY_FILE = "server.key"
+
+
+def utc_now() -> datetime:
+    """The current time, UTC."""
+    return datetime.now(UTC)
+
+
+def build_service(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> Service:
+    """Open everything one installation needs, verify its models and publish its register.
+
+    Args:
+        settings: The settings.
+        clock: Current time, UTC.
+
+    Returns:
+        The service, ready to serve.
+
+    Raises:
+        SettingsError: If a setting, key file or database cannot be used.
+    """
+    folder = settings.data_folder
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    server_key = _server_key(settings)
+    signer = load_or_create_log_key(folder / LOG_KEY_FILE, origin=settings.origin, random_bytes=secrets.token_bytes)
+    (folder / KEY_STORE_FILE).parent.mkdir(exist_ok=True, mode=0o700)
+    key_store = FileKeyStore(
+        folder / KEY_STORE_FILE, master_key=_derived(server_key, "key store"), random_bytes=secrets.token_bytes
+    )
+    database = SqlDatabase(settings.database_url, signer=signer, clock=clock)
+    database.migrate()
+    database.check_schema()
+    catalogue = Catalogue.load(package_folders(settings))
+    service = Service(
+        settings=settings,
+        database=database,
+        catalogue=catalogue,
+        explained_versions={key: ExplainedModel.prepare(package) for key, package in catalogue.versions.items()},
+        vault=Vault(key_store, _derived(server_key, "key names"), secrets.token_bytes),
+        server_key=_derived(server_key, "access codes"),
+        log_vkey=signer.vkey,
+        clock=clock,
+    )
+    register_models(service)
+    return service
+
+
+def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> FastAPI:
+    """Build the web application: API and log below ``/api`` and ``/log``, pages everywhere else.
+
+    Args:
+        settings: The settings.
+        clock: Current time, UTC.
+
+    Returns:
+        The application.
+    """
+    return application_of(build_service(settings, clock=clock))
+
+
+def application_of(service: Service) -> FastAPI:
+    """Build the web application around a service that is already open."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        # What exists now lives as long as the process: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        yield
+        gc.unfreeze()
+        dispose = getattr(service.database, "dispose", None)
+        if dispose is not None:
+            dispose()
+
+    app = api_application(service, lifespan=lifespan)
+    mount_pages(app, service)
+    app.add_middleware(AccessLog)
+    return app
+
+
+def package_folders(settings: Settings) -> list[Path]:
+    """Folders that hold model packages: the bundled one first, then the city's own.
+
+    Raises:
+        SettingsError: If one of them does not exist.
+    """
+    bundled = [bundled_packages_folder()] if settings.use_bundled_packages else []
+    folders = [*bundled, *settings.package_folders]
+    missing = [folder for folder in folders if not folder.is_dir()]
+    if missing:
+        raise SettingsError(f"These package folders do not exist: {', '.join(map(str, missing))}.")
+    return folders
+
+
+def _server_key(settings: Settings) -> bytes:
+    path = settings.server_key_file or settings.data_folder / SERVER_KEY_FILE
+    if settings.demo and not path.exists():
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(base64.b64encode(secrets.token_bytes(32)).decode())
+    return read_server_key(path)
+
+
+def _derived(server_key: bytes, purpose: str) -> bytes:
+    """A key for one purpose, so that no two uses share one (one HKDF-Expand block, RFC 5869 section 2.3)."""
+    return hmac.new(server_key, f"klarbescheid/v1 {purpose}".encode() + b"\x01", sha256).digest()

@@ -1,0 +1,59 @@
+"""Counts that show how far scores can be believed: of 100 cases with such a score, how many were favourable."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.evaluation import SMALLEST_PUBLISHED_GROUP, CalibrationBin
+from models.scoring_model import Scores
+
+Z_95 = 1.959963984540054
+"""Two-sided 95 % quantile of the standard normal distribution."""
+
+
+def wilson_interval(successes: int, n: int) -> tuple[float, float]:
+    """Give the 95 % score interval of a share.
+
+    Args:
+        successes: How many of the cases were favourable.
+        n: How many cases there are, at least 1.
+
+    Returns:
+        Lower and upper end, as shares from 0 to 1 (E. B. Wilson, Journal of the American Statistical Association 22,
+        1927).
+    """
+    share = successes / n
+    centre = (share + Z_95 * Z_95 / (2 * n)) / (1 + Z_95 * Z_95 / n)
+    half = Z_95 / (1 + Z_95 * Z_95 / n) * np.sqrt(share * (1 - share) / n + Z_95 * Z_95 / (4 * n * n))
+    return float(max(0.0, centre - half)), float(min(1.0, centre + half))
+
+
+def calibration_bins(scores: Scores, favourable: NDArray[np.bool_], n_bins: int) -> tuple[CalibrationBin, ...]:
+    """Count favourable cases per interval of the score.
+
+    Args:
+        scores: Scores from 0 to 1, shape (n,).
+        favourable: Whether each case really had the favourable outcome, shape (n,).
+        n_bins: Into how many equal intervals the scores are sorted.
+
+    Returns:
+        One bin per interval; those with fewer than 10 cases state no numbers.
+    """
+    edges = np.round(np.linspace(0, 1, n_bins + 1), 3)
+    which = np.clip(np.searchsorted(edges, scores, side="right") - 1, 0, n_bins - 1)
+    return tuple(
+        _bin(float(edges[number]), float(edges[number + 1]), favourable[which == number]) for number in range(n_bins)
+    )
+
+
+def _bin(low: float, high: float, favourable: NDArray[np.bool_]) -> CalibrationBin:
+    n, successes = len(favourable), int(favourable.sum())
+    if n < SMALLEST_PUBLISHED_GROUP:
+        return CalibrationBin(low=low, high=high, n=None, favourable_per_100=None, interval=None)
+    lower, upper = wilson_interval(successes, n)
+    return CalibrationBin(
+        low=low,
+        high=high,
+        n=n,
+        favourable_per_100=round(100 * successes / n, 2),
+        interval=(round(100 * lower, 2), round(100 * upper, 2)),
+    )
