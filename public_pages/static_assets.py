@@ -13,7 +13,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import ClassVar
 
-from models.errors import KlarbescheidError
+from explainer.errors import SettingsError
 
 STATIC_FOLDER = Path(__file__).resolve().parent / "static"
 STATIC_ADDRESS = "/static"
@@ -23,7 +23,7 @@ _HASH_DIGITS = 8
 _REMEDY = "Run `make assets`; without make: python -m build_assets. An installed package must be installed anew."
 
 
-class MissingAssetsError(KlarbescheidError):
+class MissingAssetsError(SettingsError):
     """Front-end files are missing or changed; the sentence names them and the command that fetches them.
 
     Attributes:
@@ -37,7 +37,7 @@ class MissingAssetsError(KlarbescheidError):
         super().__init__(f"Front-end files {fault}: {', '.join(paths)}. {_REMEDY}")
 
 
-class UnknownAssetError(KlarbescheidError):
+class UnknownAssetError(SettingsError):
     """A page asks for a file that is not below ``static/``."""
 
     code: ClassVar[str] = "unknown_asset"

@@ -1,0 +1,31 @@
+"""The public register of algorithms."""
+
+from fastapi import Request, Response
+
+from explainer.use_cases.read_register import entry_history, list_entries, read_entry
+from public_pages.page_contexts import RegisterEntryPage, RegisterListPage
+from public_pages.page_route import RendererOf, ServiceOf, page_router
+
+router = page_router()
+
+
+@router.get("/register")
+def register_list(request: Request, service: ServiceOf, renderer: RendererOf) -> Response:
+    """List every algorithm the city uses."""
+    return renderer.response(
+        request, RegisterListPage(page=renderer.page(request), entries=tuple(list_entries(service)))
+    )
+
+
+@router.get("/register/{slug}")
+def register_entry(
+    slug: str, request: Request, service: ServiceOf, renderer: RendererOf, version: int | None = None
+) -> Response:
+    """Show one entry, in its newest version or in the one asked for."""
+    published = read_entry(service, slug, version)
+    return renderer.response(
+        request,
+        RegisterEntryPage(
+            page=renderer.page(request), published=published, history=tuple(entry_history(service, slug))
+        ),
+    )
