@@ -72,7 +72,8 @@ class Feature(BaseModel):
         name: Stable English identifier, e.g. ``income_eur_month``.
         label: Noun as the person reads it, e.g. "Your monthly rent without heating".
         kind: What values look like.
-        unit: As printed behind the value; none for counts and categories.
+        unit: As printed behind the value, e.g. "euros a month" or "of 7"; none where the label says it.
+        unit_one: As printed behind the value 1, where the language then wants another word.
         decimals: Digits printed behind the decimal point.
         minimum: Lowest value the model may be asked about; none means no limit.
         maximum: Highest value the model may be asked about; none means no limit.
@@ -89,6 +90,7 @@ class Feature(BaseModel):
     label: Words
     kind: Literal["number", "integer", "category", "boolean"]
     unit: Words | None = None
+    unit_one: Words | None = None
     decimals: int = Field(default=0, ge=0, le=6)
     minimum: float | None = None
     maximum: float | None = None
@@ -97,6 +99,11 @@ class Feature(BaseModel):
     actionable: Actionable | None = None
     disputable: bool = True
     protected: bool = False
+
+    def unit_for(self, number: float, language: str) -> str | None:
+        """The unit as printed behind a number, in one language; None where there is none."""
+        unit = self.unit_one if number == 1 and self.unit_one is not None else self.unit
+        return None if unit is None else unit.in_language(language)
 
     @model_validator(mode="after")
     def _check_consistency(self) -> Self:

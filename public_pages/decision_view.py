@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 
-from explainer.decisions.decision import Decision, Value
+from explainer.decisions.decision import Decision
 from explainer.explanations.document import Language
+from explainer.narration.number_words import NumberWords
+from explainer.narration.phrases import phrases_in
 from explainer.use_cases.service import Service
 from models.card import ModelCard
 from models.features import Feature
-from public_pages.page_formats import number
 from public_pages.staff_page_contexts import DecisionDataRow
 
 
@@ -38,6 +39,8 @@ def data_rows(decision: Decision, card: ModelCard | None, language: Language) ->
     """
     features: Mapping[str, Feature] = {feature.name: feature for feature in card.features} if card else {}
     private = decision.private
+    phrases = phrases_in(language)
+    words = NumberWords(phrases, phrases.staff)
     ordered = [name for name in features if name in private.inputs]
     ordered += [name for name in private.inputs if name not in features]
     rows = []
@@ -48,22 +51,9 @@ def data_rows(decision: Decision, card: ModelCard | None, language: Language) ->
             DecisionDataRow(
                 label=feature.label(language) if feature else name,
                 name=name,
-                value=_value_text(feature, private.inputs[name], language),
+                value=words.value(feature, private.inputs[name]) if feature else str(private.inputs[name]),
                 source=source,
                 as_of=provenance.as_of if provenance else None,
             )
         )
     return tuple(rows)
-
-
-def _value_text(feature: Feature | None, value: Value, language: Language) -> str:
-    if feature is None:
-        return str(value)
-    if feature.kind == "category":
-        return next((one.label(language) for one in feature.categories if one.value == value), str(value))
-    if feature.kind == "boolean":
-        return {"de": ("nein", "ja"), "en": ("no", "yes")}[language][bool(value)]
-    if isinstance(value, str):
-        return value
-    written = number(value, language, feature.decimals)
-    return f"{written} {feature.unit(language)}" if feature.unit else written

@@ -82,9 +82,8 @@ class NumberWords:
         if round(number, decimals) == round(number):
             decimals = 0
         text = self.decimal(number, decimals)
-        if feature.unit is None:
-            return text
-        return self.voice.say("value.with_unit", number=text, unit=feature.unit.in_language(self.phrases.language))
+        unit = feature.unit_for(number, self.phrases.language)
+        return text if unit is None else self.voice.say("value.with_unit", number=text, unit=unit)
 
     def value_pair(self, feature: Feature, before: Value, after: Value) -> tuple[str, str]:
         """Two values of a feature, with as many digits as it takes to tell them apart."""

@@ -97,7 +97,7 @@ class SqlDecisionStore:
         return self._connection.execute(query).scalar_one()
 
     def counts_for(self, model_slug: str) -> DecisionCounts:
-        """Counts over all decisions of one model that are not superseded, and explanations delivered to subjects.
+        """Counts over all decisions of one model that are not superseded, and explanations that subjects asked for.
 
         Args:
             model_slug: Which model.
@@ -121,7 +121,7 @@ class SqlDecisionStore:
         explanations = self._connection.execute(
             sa.select(sa.func.count())
             .select_from(explanation)
-            .where(explanation.c.model_slug == model_slug, explanation.c.audience == "subject")
+            .where(explanation.c.model_slug == model_slug, explanation.c.asked_by == "subject")
         ).scalar_one()
         return DecisionCounts(
             decisions=sum(number for _, number, _, _ in groups),

@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from models.errors import InvalidInputError, ModelFeaturesMismatchError
 from models.features import Feature, from_row, problems_with, to_row
+from models.words import Words
 from tests.unit.models.cards import feature_data
 
 LABELS = [{"value": value, "label": {"de": value, "en": value}} for value in ("rent", "own")]
@@ -129,3 +130,16 @@ def test_a_row_that_no_case_can_have_is_refused(row: list[float]) -> None:
 def test_a_feature_that_contradicts_itself_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Feature.model_validate({**feature_data("x"), **changes})
+
+
+def test_one_of_a_thing_has_its_own_word() -> None:
+    size = Feature(
+        name="household_size",
+        label=Words(de="Ihre Haushaltsgröße", en="Your household size"),
+        kind="integer",
+        unit=Words(de="Personen", en="people"),
+        unit_one=Words(de="Person", en="person"),
+        source=Words(de="Ihr Antrag", en="your application"),
+    )
+    assert [size.unit_for(number, "de") for number in (1, 2)] == ["Person", "Personen"]
+    assert size.model_copy(update={"unit_one": None}).unit_for(1, "en") == "people"
