@@ -11,8 +11,7 @@ from explainer.api.request_bodies import (
     JsonBody,
     OptionalJsonBody,
     body_schema,
-    explanation_request,
-    inputs_explanation_request,
+    checked_body,
 )
 from explainer.explanations.document import ExplanationDocument, Language
 from explainer.use_cases.deliver_explanation import DeliveredExplanation
@@ -35,7 +34,7 @@ def post_explanation(
     request: Request, service: ServiceArg, caller: SubjectOrStaff, reference: str, body: OptionalJsonBody
 ) -> JSONResponse:
     """Explain a decision; the log entry commits before the answer leaves."""
-    wanted = explanation_request(body)
+    wanted = checked_body(body, ExplanationRequest)
     delivered = explain_decision(
         service,
         caller,
@@ -58,7 +57,7 @@ def post_inputs_explanation(
     request: Request, service: ServiceArg, caller: CaseSystemOrStaff, slug: str, body: JsonBody
 ) -> JSONResponse:
     """Explain what a model makes of some inputs, without a decision; logged too."""
-    wanted = inputs_explanation_request(body)
+    wanted = checked_body(body, InputsExplanationRequest)
     delivered = explain_inputs(
         service,
         caller,

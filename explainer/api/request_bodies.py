@@ -1,6 +1,6 @@
 """Bodies of requests as the OpenAPI document shows them, and the dependency that reads them."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -10,6 +10,8 @@ from explainer.api.json_body import read_json_body
 from explainer.explanations.document import Audience, Language
 from explainer.use_cases.decision_request import ShortText, structure_problems
 from models.errors import InvalidInputError
+
+Body = TypeVar("Body", bound=BaseModel)
 
 
 class ExplanationRequest(BaseModel):
@@ -45,11 +47,12 @@ JsonBody = Annotated[Any, Depends(json_body)]
 OptionalJsonBody = Annotated[Any, Depends(optional_json_body)]
 
 
-def explanation_request(body: object) -> ExplanationRequest:
-    """Check an explanation request.
+def checked_body(body: object, shape: type[Body]) -> Body:
+    """Check a parsed body against the shape it must have.
 
     Args:
         body: Parsed JSON.
+        shape: What it must look like.
 
     Returns:
         The request.
@@ -58,25 +61,7 @@ def explanation_request(body: object) -> ExplanationRequest:
         InvalidInputError: With every problem found.
     """
     try:
-        return ExplanationRequest.model_validate(body)
-    except ValidationError as error:
-        raise InvalidInputError(structure_problems(error)) from error
-
-
-def inputs_explanation_request(body: object) -> InputsExplanationRequest:
-    """Check a request to explain inputs.
-
-    Args:
-        body: Parsed JSON.
-
-    Returns:
-        The request.
-
-    Raises:
-        InvalidInputError: With every problem found.
-    """
-    try:
-        return InputsExplanationRequest.model_validate(body)
+        return shape.model_validate(body)
     except ValidationError as error:
         raise InvalidInputError(structure_problems(error)) from error
 
