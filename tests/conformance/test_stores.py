@@ -109,7 +109,7 @@ def filled(database: SqlDatabase) -> SqlDatabase:
         record_decision(unit, "R-F", recorded_at=MOMENT - timedelta(days=1), model_slug="kita_places")
         deliver_explanation(unit, "e1", decision_reference="R-A")
         deliver_explanation(unit, "e2", decision_reference="R-D")
-        deliver_explanation(unit, "e3", decision_reference="R-A", audience="auditor")
+        deliver_explanation(unit, "e3", decision_reference="R-A", audience="subject", asked_by="staff:preview")
         deliver_explanation(unit, "e4", decision_reference="R-F", model_slug="kita_places")
     return database
 
@@ -141,7 +141,7 @@ def test_pages_together_are_the_whole_list(filled: SqlDatabase) -> None:
         assert [record for page in pages for record in page] == list(unit.decisions.newest(ANY, limit=10))
 
 
-def test_register_counts_leave_out_superseded_decisions_and_other_audiences(filled: SqlDatabase) -> None:
+def test_register_counts_leave_out_superseded_decisions_and_what_staff_asked_for(filled: SqlDatabase) -> None:
     with filled.reading() as unit:
         assert unit.decisions.counts_for("wohngeld") == DecisionCounts(
             decisions=4, by_outcome={"detailed": 2, "short": 1}, departed=1, diverted=2, explanations=2

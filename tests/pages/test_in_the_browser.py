@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from tests.pages.conftest import LiveSite, person_with
 
@@ -209,7 +211,7 @@ def test_letter_code_fills_the_form_and_leaves_the_address(live_site: LiveSite, 
         asked = []
         page.on("request", lambda request: asked.append(request.url))
         page.goto(f"/why#v={letter['reference']}&c={letter['access_code']}")
-        page.wait_for_function("document.getElementById('code').value !== ''")
+        expect(page.locator("#code")).not_to_have_value("")
         assert page.input_value("#reference") == letter["reference"]
         assert page.input_value("#code") == letter["access_code"]
         assert "#" not in page.url
@@ -227,10 +229,12 @@ def test_session_is_extended_in_place_and_warned_about(live_site: LiveSite, chro
         entry = page.inner_text("#small_print ~ dl")
         page.clock.fast_forward(28 * 60 * 1000 + 5000)
         assert "2 Minuten" in page.inner_text("#session-status")
+        # The server's clock did not move: the browser's goes back to it, as if 28 minutes had passed for both.
+        page.clock.set_system_time(datetime.now(UTC))
         with page.expect_response("**/why/extend") as extended:
             page.click("#extend button")
         assert extended.value.status == 200
-        page.wait_for_function("document.getElementById('session-status').textContent === ''")
+        expect(page.locator("#session-status")).to_have_text("")
         assert page.inner_text("#small_print ~ dl") == entry, "the page was not delivered again"
 
 
@@ -272,10 +276,11 @@ def test_filter_changes_the_list_in_place_and_the_address(live_site: LiveSite, c
     with tab(chromium, live_site) as page:
         sign_in(page, person_with(live_site, "caseworker"), "de")
         page.evaluate("window.stillHere = true")
+        all_of_them = page.inner_text("#result-count")
         page.select_option("#departed", "yes")
         page.click("form.filter button")
         page.wait_for_url("**departed=yes**")
-        page.wait_for_function("!document.getElementById('results').textContent.includes('Seite 1 von 2')")
+        expect(page.locator("#result-count")).not_to_have_text(all_of_them)
         assert page.evaluate("window.stillHere")
         shown = page.inner_text("#result-count")
         assert page.inner_text("#results").count("anders entschieden.") == int(shown.split()[0])
