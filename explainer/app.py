@@ -5,16 +5,20 @@ import gc
 import hmac
 import os
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from explainer.api.access_log import AccessLog
 from explainer.api.application import api_application
+from explainer.api.body_limit import BodyLimit
+from explainer.api.head_requests import HeadAsGet
+from explainer.api.unexpected_errors import WithoutWords
 from explainer.errors import SettingsError
 from explainer.settings import Settings, read_server_key
 from explainer.storage.database import SqlDatabase
@@ -23,8 +27,10 @@ from explainer.transparency_log.log_key import load_or_create_log_key
 from explainer.use_cases.decision_vault import Vault
 from explainer.use_cases.explained_model import ExplainedModel
 from explainer.use_cases.publish_register import register_models
+from explainer.use_cases.records import DecisionFilter
 from explainer.use_cases.service import Service
 from models.catalogue import Catalogue, bundled_packages_folder
+from models.errors import ModelUnusableError
 from public_pages.pages import mount_pages
 
 LOG_KEY_FILE = "log.key"
@@ -51,22 +57,22 @@ def build_service(settings: Settings, *, clock: Callable[[], datetime] = utc_now
         SettingsError: If a setting, key file or database cannot be used.
     """
     folder = settings.data_folder
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise SettingsError(f"The data folder {folder} cannot be used: {error.strerror}.") from error
     server_key = _server_key(settings)
     signer = load_or_create_log_key(folder / LOG_KEY_FILE, origin=settings.origin, random_bytes=secrets.token_bytes)
-    (folder / KEY_STORE_FILE).parent.mkdir(exist_ok=True, mode=0o700)
-    key_store = FileKeyStore(
-        folder / KEY_STORE_FILE, master_key=_derived(server_key, "key store"), random_bytes=secrets.token_bytes
-    )
     database = SqlDatabase(settings.database_url, signer=signer, clock=clock)
     database.migrate()
     database.check_schema()
-    catalogue = Catalogue.load(package_folders(settings))
+    key_store = _key_store(folder / KEY_STORE_FILE, _derived(server_key, "key store"), database)
+    catalogue, explained_versions = prepared_models(Catalogue.load(package_folders(settings)))
     service = Service(
         settings=settings,
         database=database,
         catalogue=catalogue,
-        explained_versions={key: ExplainedModel.prepare(package) for key, package in catalogue.versions.items()},
+        explained_versions=explained_versions,
         vault=Vault(key_store, _derived(server_key, "key names"), secrets.token_bytes),
         server_key=_derived(server_key, "access codes"),
         log_vkey=signer.vkey,
@@ -76,7 +82,25 @@ def build_service(settings: Settings, *, clock: Callable[[], datetime] = utc_now
     return service
 
 
-def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> FastAPI:
+def prepared_models(catalogue: Catalogue) -> tuple[Catalogue, Mapping[tuple[str, str], ExplainedModel]]:
+    """Prepare every usable package for explaining; one that cannot be explained exactly rests, the others go on.
+
+    Args:
+        catalogue: Verified packages.
+
+    Returns:
+        The catalogue with the packages that could not be prepared among its failures, and the prepared versions.
+    """
+    prepared: dict[tuple[str, str], ExplainedModel] = {}
+    for key, package in catalogue.versions.items():
+        try:
+            prepared[key] = ExplainedModel.prepare(package)
+        except ModelUnusableError as error:
+            catalogue = catalogue.without(package, error)
+    return catalogue, prepared
+
+
+def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> ASGIApp:
     """Build the web application: API and log below ``/api`` and ``/log``, pages everywhere else.
 
     Args:
@@ -89,7 +113,7 @@ def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -
     return application_of(build_service(settings, clock=clock))
 
 
-def application_of(service: Service) -> FastAPI:
+def application_of(service: Service) -> ASGIApp:
     """Build the web application around a service that is already open."""
 
     @asynccontextmanager
@@ -99,14 +123,14 @@ def application_of(service: Service) -> FastAPI:
         gc.freeze()
         yield
         gc.unfreeze()
-        dispose = getattr(service.database, "dispose", None)
-        if dispose is not None:
-            dispose()
+        service.database.dispose()
 
     app = api_application(service, lifespan=lifespan)
     mount_pages(app, service)
+    app.add_middleware(BodyLimit, max_bytes=service.settings.max_body_bytes)
+    app.add_middleware(HeadAsGet)
     app.add_middleware(AccessLog)
-    return app
+    return WithoutWords(app)
 
 
 def package_folders(settings: Settings) -> list[Path]:
@@ -121,6 +145,18 @@ def package_folders(settings: Settings) -> list[Path]:
     if missing:
         raise SettingsError(f"These package folders do not exist: {', '.join(map(str, missing))}.")
     return folders
+
+
+def _key_store(path: Path, master_key: bytes, database: SqlDatabase) -> FileKeyStore:
+    with database.reading() as work:
+        has_decisions = work.decisions.count(DecisionFilter()) > 0
+    if has_decisions and not path.exists():
+        raise SettingsError(
+            f"The key store {path} is missing, but the database holds decisions sealed under its keys. Put its backup "
+            "back; a new, empty key store would make every one of them look erased."
+        )
+    path.parent.mkdir(exist_ok=True, mode=0o700)
+    return FileKeyStore(path, master_key=master_key, random_bytes=secrets.token_bytes)
 
 
 def _server_key(settings: Settings) -> bytes:

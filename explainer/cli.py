@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import secrets
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -10,11 +11,12 @@ from typing import Annotated
 import typer
 import uvicorn
 
-from explainer.app import build_service, create_app, package_folders
+from explainer.app import LOG_KEY_FILE, build_service, create_app, package_folders, prepared_models
 from explainer.demo.run_demo import run_demo
-from explainer.errors import VerificationError
+from explainer.errors import SettingsError, VerificationError
 from explainer.settings import Settings, load_settings
-from explainer.transparency_log.verify import folder_fetcher, url_fetcher, verify_log
+from explainer.transparency_log.log_key import load_or_create_log_key
+from explainer.transparency_log.verify import fetcher_for, verify_log
 from explainer.use_cases.grant_access import add_case_system, add_staff
 from models.catalogue import Catalogue
 from models.errors import KlarbescheidError
@@ -39,6 +41,21 @@ def main() -> None:
     except KlarbescheidError as error:
         typer.echo(f"Error: {error}", err=True)
         sys.exit(1)
+
+
+def _own_vkey() -> str:
+    settings = _settings()
+    path = settings.data_folder / LOG_KEY_FILE
+    if not path.exists():
+        raise SettingsError(f"There is no log key {path} yet; it is made at the first start.")
+    return load_or_create_log_key(path, origin=settings.origin, random_bytes=secrets.token_bytes).vkey
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read: {error.strerror}.") from error
 
 
 def _settings() -> Settings:
@@ -72,7 +89,8 @@ def migrate() -> None:
 @models_app.command("check")
 def check_models(slugs: Annotated[list[str] | None, typer.Argument()] = None, *, as_json: AsJson = False) -> None:
     """Verify model packages: files, card, and that runtime, our tree reader and the original agree."""
-    catalogue = Catalogue.load(package_folders(Settings(demo=True)))
+    settings = load_settings({"EXPLAINER_DEMO": "true", **dict(os.environ)})
+    catalogue, _ = prepared_models(Catalogue.load(package_folders(settings)))
     found = dict.fromkeys(catalogue.packages, "usable") | {
         slug: str(error) for slug, error in catalogue.failures.items()
     }
@@ -91,8 +109,12 @@ def check_models(slugs: Annotated[list[str] | None, typer.Argument()] = None, *,
 
 @log_app.command("verify")
 def verify(
-    address: Annotated[str, typer.Argument(help="Address or folder of the log, e.g. http://127.0.0.1:8000/log.")],
-    vkey: Annotated[str, typer.Argument(help="Public key of the log.")],
+    address: Annotated[
+        str | None, typer.Argument(help="Address or folder of the log; this installation's own when left out.")
+    ] = None,
+    vkey: Annotated[
+        str | None, typer.Argument(help="Public key of the log; this installation's own when left out.")
+    ] = None,
     old: Annotated[Path | None, typer.Option(help="A checkpoint you kept earlier.")] = None,
     token_file: Annotated[
         Path | None, typer.Option(help="File with a personal token, where entries are for auditors only.")
@@ -101,10 +123,12 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Check a log as an outsider: signature, every entry, every tile, and that nothing you saw before was changed."""
+    token = _read(token_file).decode().strip() if token_file else None
+    old_checkpoint = _read(old) if old else None
+    place = address or f"{_settings().base_url}/log"
+    key = vkey or _own_vkey()
     try:
-        token = token_file.read_text(encoding="utf-8").strip() if token_file else None
-        fetch = url_fetcher(address, token=token) if "://" in address else folder_fetcher(Path(address))
-        verified = verify_log(fetch, vkey, old.read_bytes() if old else None)
+        verified = verify_log(fetcher_for(place, token=token), key, old_checkpoint)
     except VerificationError as error:
         typer.echo(json.dumps({"ok": False, "problem": str(error)}) if as_json else f"NOT VERIFIED: {error}")
         raise typer.Exit(1) from error
@@ -117,7 +141,7 @@ def verify(
 @log_app.command("vkey")
 def vkey() -> None:
     """Print the public key of this installation's log."""
-    typer.echo(build_service(_settings()).log_vkey)
+    typer.echo(_own_vkey())
 
 
 @staff_app.command("add")

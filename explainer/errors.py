@@ -4,14 +4,14 @@
 
     KlarbescheidError                    (models.errors; has a stable ``code``, never HTTP, never translated text)
     ├─ InvalidInputError                 the caller can mend it: every problem at once (models.errors)
-    ├─ NotFoundError                     DecisionNotFoundError, ExplanationNotFoundError, RegisterEntryNotFoundError
-    ├─ ConflictError                     IdempotencyConflictError, ScoreMismatchError, NotDecidedByModelError,
-    │                                    TransitionNotAllowedError
-    ├─ AccessRefusedError                BadAccessCodeError, NotSignedInError, NotAllowedError
+    ├─ NotFoundError                     DecisionNotFoundError, ExplanationNotFoundError, RegisterEntryNotFoundError,
+    │                                    LogTileNotFoundError
+    ├─ ConflictError                     IdempotencyConflictError, ScoreMismatchError, TransitionNotAllowedError
+    ├─ AccessRefusedError                BadAccessCodeError, NotSignedInError, NotAllowedError, CsrfError
     ├─ UntrustworthyExplanationError     AdditivityError, CounterfactualError, ChecklistError: we refuse to show it
     ├─ ModelUnusableError                the city's data officer can mend it (models.errors)
     ├─ VerificationError                 proofs, signatures and formats that do not hold
-    ├─ SealingError                      ErasedError, KeyStoreError
+    ├─ SealingError                      ErasedError
     ├─ LogIntegrityError                 fatal: stop appending, page someone
     └─ SettingsError                     the administrator can mend it before start
 

@@ -1,23 +1,28 @@
 """Every setting of the service, from environment ``EXPLAINER_*`` or a file, refused when unknown or a placeholder."""
 
 import base64
-import binascii
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from dotenv import dotenv_values
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from explainer.errors import SettingsError
 
+PREFIX = "EXPLAINER_"
+SETTINGS_FILE = "EXPLAINER_SETTINGS_FILE"
+
 _KEY_BYTES = 32
+_PRINTABLE = range(0x20, 0x7F)
 _PLACEHOLDERS = ("changeme", "change-me", "secret", "placeholder", "example", "todo")
 
 
-class Settings(BaseSettings):
+class Settings(BaseModel):
     """The frozen settings of one installation; ``docs/reference/settings.md`` is checked against this class."""
 
-    model_config = SettingsConfigDict(env_prefix="EXPLAINER_", frozen=True, extra="forbid", secrets_dir=None)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     database_url: str = Field(
         default="sqlite:///var/klarbescheid.db",
@@ -27,7 +32,7 @@ class Settings(BaseSettings):
         default=Path("var"), description="Folder for the log key, the key store and other files of this installation."
     )
     package_folders: tuple[Path, ...] = Field(
-        default=(), description="Folders with model packages, besides the bundled ones."
+        default=(), description="Folders with model packages, besides the bundled ones; several are joined by a colon."
     )
     use_bundled_packages: bool = Field(default=True, description="Whether the bundled model packages are offered.")
     city_name: str = Field(default="Musterstadt", description="Name of the city as it stands on the pages.")
@@ -56,18 +61,17 @@ class Settings(BaseSettings):
     )
     default_language: Literal["de", "en"] = Field(default="de", description="Language where the reader states none.")
 
+    @field_validator("package_folders", mode="before")
     @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Take arguments first, then the environment; nothing else."""
-        del settings_cls, dotenv_settings, file_secret_settings
-        return init_settings, env_settings
+    def _split_folders(cls, value: object) -> object:
+        return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
+
+    @field_validator("base_url")
+    @classmethod
+    def _without_slash(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError("an address begins with http:// or https://")
+        return value.rstrip("/")
 
     @property
     def origin(self) -> str:
@@ -75,40 +79,57 @@ class Settings(BaseSettings):
         return self.log_origin or f"{self.base_url.split('://', 1)[-1].rstrip('/')}/log"
 
 
-def load_settings(environment: dict[str, str]) -> Settings:
+def load_settings(environment: Mapping[str, str]) -> Settings:
     """Read and check all settings, reporting every problem at once.
 
     Args:
         environment: Process environment; names that begin with EXPLAINER_ and are unknown are refused.
+            ``EXPLAINER_SETTINGS_FILE`` may name a file of further ``EXPLAINER_…=…`` lines; the environment goes first.
 
     Returns:
         The settings.
 
     Raises:
-        SettingsError: If a setting is unknown, malformed or missing.
+        SettingsError: If a setting is unknown, malformed, missing or a placeholder.
     """
-    known = {f"EXPLAINER_{name.upper()}" for name in Settings.model_fields}
-    problems = [
-        f"{name}: there is no such setting."
-        for name in sorted(environment)
-        if name.upper().startswith("EXPLAINER_") and name.upper() not in known
-    ]
+    given = {**_settings_file(environment.get(SETTINGS_FILE)), **environment}
+    named = {name.upper(): value for name, value in given.items() if name.upper().startswith(PREFIX)}
+    named.pop(SETTINGS_FILE, None)
+    known = {f"{PREFIX}{name.upper()}": name for name in Settings.model_fields}
+    problems = [f"{name}: there is no such setting." for name in sorted(named) if name not in known]
     try:
-        settings = Settings()
+        settings = Settings.model_validate({known[name]: value for name, value in named.items() if name in known})
     except ValidationError as error:
-        problems += [
-            f"EXPLAINER_{'_'.join(str(part) for part in item['loc']).upper()}: {item['msg']}."
-            for item in error.errors()
-        ]
+        problems += [f"{PREFIX}{str(item['loc'][0]).upper()}: {item['msg']}." for item in error.errors()]
         raise SettingsError("The settings cannot be used:\n" + "\n".join(problems)) from error
-    if not settings.demo and settings.server_key_file is None:
+    if not settings.demo:
+        problems += _problems_outside_the_demo(settings)
+    if problems:
+        raise SettingsError("The settings cannot be used:\n" + "\n".join(problems))
+    return settings
+
+
+def _settings_file(path: str | None) -> dict[str, str]:
+    if path is None:
+        return {}
+    if not Path(path).is_file():
+        raise SettingsError(f"{SETTINGS_FILE}: there is no file {path}.")
+    return {name: value or "" for name, value in dotenv_values(path, interpolate=False).items()}
+
+
+def _problems_outside_the_demo(settings: Settings) -> list[str]:
+    problems = []
+    if settings.server_key_file is None:
         problems.append(
             'EXPLAINER_SERVER_KEY_FILE: missing. Make one with `python -c "import base64,os;'
             'print(base64.b64encode(os.urandom(32)).decode())" > server.key` and chmod 600.'
         )
-    if problems:
-        raise SettingsError("The settings cannot be used:\n" + "\n".join(problems))
-    return settings
+    defaults = Settings()
+    if settings.city_name == defaults.city_name:
+        problems.append("EXPLAINER_CITY_NAME: give the name of your city; this one stands for the demo.")
+    if settings.base_url == defaults.base_url:
+        problems.append("EXPLAINER_BASE_URL: give the public address of the service; letters and the log name it.")
+    return problems
 
 
 def read_server_key(path: Path) -> bytes:
@@ -124,7 +145,7 @@ def read_server_key(path: Path) -> bytes:
         SettingsError: If the file is missing, readable by others, a placeholder or not 32 random bytes.
     """
     try:
-        text = path.read_text(encoding="utf-8").strip()
+        text = path.read_bytes().decode("ascii", errors="replace").strip()
         mode = path.stat().st_mode & 0o077
     except OSError as error:
         raise SettingsError(f"The server key file {path.name} cannot be read: {error.strerror}.") from error
@@ -136,8 +157,8 @@ def read_server_key(path: Path) -> bytes:
         )
     try:
         key = base64.b64decode(text, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise SettingsError(f"The server key file {path.name} is not Base64.") from error
-    if len(key) != _KEY_BYTES or len(set(key)) <= _KEY_BYTES // 4:
+    if len(key) != _KEY_BYTES or len(set(key)) <= _KEY_BYTES // 4 or all(sign in _PRINTABLE for sign in key):
         raise SettingsError(f"The server key file {path.name} must hold 32 random bytes in Base64.")
     return key

@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, Validation
 from models.domains import Domain
 from models.errors import MalformedPackageError
 from models.features import Feature
-from models.statutory_rules import Slug, StatutoryRule
+from models.names import Slug, Version
+from models.statutory_rules import StatutoryRule
 from models.words import Text, Words
 from models.yaml_document import YamlDocument, read_yaml
 
@@ -166,7 +167,7 @@ class ModelCard(_Part):
     """
 
     slug: Slug
-    version: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z][0-9A-Za-z.+-]{0,31}$")]
+    version: Version
     name: Words
     purpose: Words
     why_used: Words

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from models.errors import MalformedPackageError, ModelNotFoundError, ModelUnusableError
+from models.errors import InstalledTwiceError, MalformedPackageError, ModelNotFoundError, ModelUnusableError
 from models.manifest import COVERED_FILES, MANIFEST
 from models.package import ModelPackage, load_package
 
@@ -51,14 +51,41 @@ class Catalogue:
                 try:
                     package = load_package(package_folder)
                     _check_place(package, slug, older_version, packages)
-                except ModelUnusableError as error:
+                except InstalledTwiceError as error:
+                    # Which of the two is meant cannot be told, so neither is used.
                     failures[package_folder.name] = error
                     packages.pop(package_folder.name, None)
+                    continue
+                except ModelUnusableError as error:
+                    # A broken copy must not hide the usable one of the same name.
+                    name = package_folder.name
+                    failures[name if name not in packages else f"{name} in another folder"] = error
                     continue
                 versions[slug, package.sha256] = package
                 if not older_version:
                     packages[slug] = package
+                    if slug in failures:
+                        failures[f"{slug} in another folder"] = failures.pop(slug)
         return cls(MappingProxyType(packages), MappingProxyType(failures), MappingProxyType(versions))
+
+    def without(self, package: ModelPackage, error: ModelUnusableError) -> "Catalogue":
+        """The same catalogue with one package moved from the usable ones to the failures.
+
+        Args:
+            package: The package.
+            error: Why it cannot be used.
+
+        Returns:
+            A new catalogue.
+        """
+        slug = package.card.slug
+        current = self.packages.get(slug) is package
+        name = slug if current else f"{slug}@{package.card.version}"
+        return Catalogue(
+            packages=MappingProxyType({key: kept for key, kept in self.packages.items() if kept is not package}),
+            failures=MappingProxyType({**self.failures, name: error}),
+            versions=MappingProxyType({key: kept for key, kept in self.versions.items() if kept is not package}),
+        )
 
     def get(self, slug: str) -> ModelPackage:
         """Give the current package of a model.
@@ -124,4 +151,4 @@ def _check_place(package: ModelPackage, slug: str, older_version: str, known: Ma
             f"The folder '{slug}@{older_version}' holds version {card.version}: rename the folder.", slug=slug
         )
     if not older_version and slug in known:
-        raise MalformedPackageError(f"The model '{slug}' is installed twice: keep one.", slug=slug)
+        raise InstalledTwiceError(f"The model '{slug}' is installed twice: keep one.", slug=slug)

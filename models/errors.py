@@ -9,7 +9,7 @@
        ├─ ModelFileChangedError    a file is not the one the manifest names
        ├─ ModelScoresDifferError   runtime, tree reader and original model do not agree
        ├─ ModelFeaturesMismatchError  card, model, background and reference do not have the same features
-       ├─ MalformedPackageError    a file of the package cannot be read or contradicts itself
+       ├─ MalformedPackageError    a file of the package cannot be read or contradicts itself; InstalledTwiceError
        └─ UnsupportedModelError    a kind of model that is not yet supported, named
 
 The tree continues in ``explainer/errors.py``.
@@ -109,6 +109,12 @@ class MalformedPackageError(ModelUnusableError):
     def __init__(self, message: str, *, problems: Sequence[str] = (), slug: str = "") -> None:
         self.problems = tuple(problems) or (message,)
         super().__init__(message, slug=slug)
+
+
+class InstalledTwiceError(MalformedPackageError):
+    """Two packages have the same name and version place, so that neither can be meant."""
+
+    code: ClassVar[str] = "installed_twice"
 
 
 class UnsupportedModelError(ModelUnusableError):

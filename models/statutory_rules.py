@@ -16,13 +16,13 @@ from typing import Annotated, Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator, StringConstraints
+from pydantic import BaseModel, ConfigDict, PlainSerializer, PlainValidator
 
 from models.features import Feature, to_row
+from models.names import Slug
 from models.words import Text, Words
 
 Numbers = NDArray[np.float64]
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,63}$")]
 
 Comparator = Literal["greater", "greater_or_equal", "less", "less_or_equal", "equal"]
 

@@ -36,7 +36,8 @@ def refusal_answer(renderer: PageRenderer, request: Request, error: Klarbescheid
         return _way_back_in(renderer, request)
     found = page_error_for(type(error))
     if found.status >= SERVER_ERROR:
-        _LOGGER.error("page refused: %s", error.code, exc_info=error)
+        # Without the exception: its words may quote what a person sent.
+        _LOGGER.error("page refused: %s", error.code)
     return error_answer(renderer, request, found)
 
 

@@ -200,6 +200,7 @@ PAGE_ERRORS: Mapping[type[KlarbescheidError], PageError] = {
 """Error class to page; a class without a line of its own uses its parent's."""
 
 HTTP_ERRORS: Mapping[int, PageError] = {
+    400: PAGE_ERRORS[InvalidInputError],
     404: PAGE_ERRORS[NotFoundError],
     422: PAGE_ERRORS[InvalidInputError],
     405: PageError(405, message("This page does not take that"), (message("Go back and use the form on the page."),)),

@@ -58,6 +58,7 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "explanation.requested": message("Explanation requested"),
         "explanation.delivered": message("Explanation delivered"),
         "explanation.refused": message("Explanation refused"),
+        "explanation.read": message("Explanation read again by staff"),
         "review.opened": message("Review opened"),
         "review.answered": message("Review answered"),
         "model.registered": message("Model registered"),

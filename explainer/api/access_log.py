@@ -8,7 +8,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LOG = logging.getLogger("klarbescheid.access")
 
-_MASKED = re.compile(r"KB-[0-9A-Za-z-]+|\b[0-9a-fA-F]{16,}\b")
+# Whatever stands where a reference or number stands is masked: people type references in many ways.
+_MASKED = re.compile(r"(?<=/decisions/)[^/]+|(?<=/explanations/)[^/]+|KB-[0-9A-Za-z-]+|\b[0-9a-fA-F]{16,}\b")
 
 
 def masked_path(path: str) -> str:

@@ -1,36 +1,11 @@
-"""Read a JSON body: limited in size, one meaning only, NaN and infinities kept visible so that they are reported."""
+"""Read a JSON body: one meaning only, NaN and infinities kept visible so that they are reported."""
 
 import json
 from typing import Any
 
-from fastapi import Request
-from starlette.exceptions import HTTPException
-
 from models.errors import InputProblem, InvalidInputError
 
 MAX_NESTING = 20
-
-
-async def read_json_body(request: Request, *, max_bytes: int) -> Any:
-    """Read and parse a request body.
-
-    Args:
-        request: The request.
-        max_bytes: Largest body accepted.
-
-    Returns:
-        Parsed JSON.
-
-    Raises:
-        HTTPException: 413 if the body is too large.
-        InvalidInputError: If it is no JSON in UTF-8, names a key twice, or nests too deeply.
-    """
-    received = bytearray()
-    async for chunk in request.stream():
-        received += chunk
-        if len(received) > max_bytes:
-            raise HTTPException(413, f"The body is larger than {max_bytes} bytes.")
-    return parse_json(bytes(received))
 
 
 def parse_json(raw: bytes) -> Any:
@@ -61,11 +36,12 @@ def parse_json(raw: bytes) -> Any:
 
 
 def _object_without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    names = [name for name, _ in pairs]
-    twins = {name for name in names if names.count(name) > 1} if len(set(names)) != len(names) else set()
-    if twins:
-        raise _not_json(f"The body names {min(twins)[:80]!r} twice in one object.")
-    return dict(pairs)
+    found: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in found:
+            raise _not_json(f"The body names {name[:80]!r} twice in one object.")
+        found[name] = value
+    return found
 
 
 def _refuse_lone_surrogates_and_depth(value: Any, *, depth: int) -> None:

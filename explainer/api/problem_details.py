@@ -1,6 +1,5 @@
 """The one table from our errors to HTTP, as RFC 9457 problem details."""
 
-import logging
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -11,8 +10,6 @@ from starlette.exceptions import HTTPException
 from explainer import errors
 from models import errors as model_errors
 from models.errors import KlarbescheidError
-
-LOG = logging.getLogger("klarbescheid.api")
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -29,7 +26,7 @@ STATUS_OF: dict[type[KlarbescheidError], tuple[int, str]] = {
     errors.ErasedError: (410, "The data were erased after their retention time; the proof remains."),
     errors.UntrustworthyExplanationError: (
         503,
-        "The explanation failed its own checks and is not shown. A person will answer.",
+        "The explanation failed its own checks and is not shown.",
     ),
     errors.VerificationError: (422, "What was sent cannot be verified."),
     errors.SealingError: (500, "Sealed data could not be opened."),
@@ -76,6 +73,18 @@ def problem_response(problem: dict[str, Any]) -> JSONResponse:
     return JSONResponse(problem, status_code=problem["status"], media_type=MEDIA_TYPE, headers=headers)
 
 
+def unexpected_problem() -> JSONResponse:
+    """Answer where something went wrong on our side; nothing is said about what."""
+    return problem_response(
+        {
+            "type": "unexpected",
+            "title": "Something went wrong on our side.",
+            "status": 500,
+            "detail": "Nothing was recorded. Try again later.",
+        }
+    )
+
+
 def add_problem_details(app: FastAPI) -> None:
     """Answer every error below ``/api`` and ``/log`` with problem details.
 
@@ -108,17 +117,8 @@ def add_problem_details(app: FastAPI) -> None:
         )
 
     @app.exception_handler(Exception)
-    def _unexpected(_request: Request, error: Exception) -> JSONResponse:
-        # Only the kind of error is noted: its words may quote what a person sent.
-        LOG.error("unexpected %s", type(error).__qualname__)
-        return problem_response(
-            {
-                "type": "unexpected",
-                "title": "Something went wrong on our side.",
-                "status": 500,
-                "detail": "Nothing was recorded. Try again later.",
-            }
-        )
+    def _unexpected(_request: Request, _error: Exception) -> JSONResponse:
+        return unexpected_problem()
 
     @app.exception_handler(HTTPException)
     def _http(_request: Request, error: HTTPException) -> JSONResponse:

@@ -5,8 +5,7 @@ from typing import Annotated, Any, TypeVar
 from fastapi import Depends, Request
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from explainer.api.authentication import ServiceArg
-from explainer.api.json_body import read_json_body
+from explainer.api.json_body import parse_json
 from explainer.explanations.document import Audience, Language
 from explainer.use_cases.decision_request import ShortText, structure_problems
 from models.errors import InvalidInputError
@@ -31,16 +30,15 @@ class InputsExplanationRequest(ExplanationRequest):
     inputs: dict[str, Any]
 
 
-async def json_body(request: Request, service: ServiceArg) -> Any:
-    """Read the JSON body of a request within the installation's limit."""
-    return await read_json_body(request, max_bytes=service.settings.max_body_bytes)
+async def json_body(request: Request) -> Any:
+    """Read the JSON body of a request."""
+    return parse_json(await request.body())
 
 
-async def optional_json_body(request: Request, service: ServiceArg) -> Any:
+async def optional_json_body(request: Request) -> Any:
     """Read a JSON body that may be absent; then it is an empty object."""
-    if request.headers.get("content-length") == "0" or "content-type" not in request.headers:
-        return {}
-    return await read_json_body(request, max_bytes=service.settings.max_body_bytes)
+    body = await request.body()
+    return parse_json(body) if body else {}
 
 
 JsonBody = Annotated[Any, Depends(json_body)]

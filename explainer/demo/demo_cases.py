@@ -7,7 +7,7 @@ the cases a newcomer should see: a statutory rule, special circumstances, a depa
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,9 @@ MODEL = "wohngeld"
 DECISIONS = 44
 DEPARTURES = 4
 SEED = 20_250_101
+SATURDAY = 5
 
+SOURCES = {"rent_level": "die amtliche Liste der Mietstufen"}
 REMEDY = {
     "kind": "Widerspruch",
     "text": "Sie können Widerspruch einlegen, schriftlich oder persönlich im Amt für Wohnen.",
@@ -31,7 +33,9 @@ REASONS = {
     ("granted", True): "Nach der Formel des Gesetzes besteht ein Anspruch. Das Programm hatte das anders geschätzt.",
     ("refused", True): "Nach der Formel des Gesetzes besteht kein Anspruch. Das Programm hatte das anders geschätzt.",
 }
-RULE_REASONS = "Das Vermögen liegt über der Grenze des Wohngeldgesetzes. Die Kontoauszüge liegen uns vor."
+RULE_REASONS = (
+    "Das Vermögen ist erheblich. Es liegt über den Beträgen, die für das Gesetz gelten. Kontoauszüge liegen vor."
+)
 CIRCUMSTANCES = (
     "Ich pflege seit März meine Mutter zu Hause. Mein Lohn ist dadurch stark gesunken. "
     "Das steht noch nicht in meinem Steuerbescheid."
@@ -82,7 +86,7 @@ def demo_cases(package: ModelPackage, *, now: datetime) -> Iterator[DemoCase]:
 
     Args:
         package: The installed Wohngeld package.
-        now: Current time; cases were decided in the nine weeks before.
+        now: Current time; cases were decided in the six weeks before.
 
     Yields:
         At least 40 cases.
@@ -97,7 +101,9 @@ def demo_cases(package: ModelPackage, *, now: datetime) -> Iterator[DemoCase]:
     chooser.shuffle(order)
     for number, index in enumerate(order):
         inputs = from_row(package.card.features, rows[index])
-        decided_at = now - timedelta(days=62 - number, hours=chooser.randrange(1, 8), minutes=chooser.randrange(60))
+        decided_at = now - timedelta(
+            days=DECISIONS + 1 - number, hours=chooser.randrange(1, 8), minutes=chooser.randrange(60)
+        )
         yield DemoCase(
             application=_application(number, inputs, decided_at), outcome="other" if index in unsure else None
         )
@@ -115,11 +121,16 @@ def _application(number: int, inputs: dict[str, Value], decided_at: datetime | N
         "case_reference": f"WG-{2026}-{4100 + number}",
         "subject_reference": f"demo-person-{number + 1:03d}",
         "inputs": inputs,
-        "sources": {name: {"source": "Ihr Antrag auf Wohngeld", "as_of": as_of} for name in inputs},
+        "sources": {name: {"source": SOURCES.get(name, "Ihr Antrag auf Wohngeld"), "as_of": as_of} for name in inputs},
         "unused_inputs": ["Name", "Anschrift", "Bankverbindung"],
         "decided_by": "person",
     }
     if decided_at is not None:
-        until = (decided_at + timedelta(days=33)).date().isoformat()
+        until = _next_working_day((decided_at + timedelta(days=33)).date()).isoformat()
         application |= {"decided_at": decided_at.isoformat(), "remedy": {**REMEDY, "until": until}}
     return application
+
+
+def _next_working_day(day: date) -> date:
+    # No deadline ends on a weekend; public holidays are left out here.
+    return day + timedelta(days=max(0, 7 - day.weekday())) if day.weekday() >= SATURDAY else day

@@ -1,5 +1,6 @@
 """What ``make run`` starts: a demo city that records its decisions over HTTP and says where to look."""
 
+import fcntl
 import json
 import logging
 import os
@@ -26,6 +27,7 @@ from explainer.use_cases.grant_access import add_case_system, add_staff
 from explainer.use_cases.service import Service
 
 ACCESS_FILE = "access.json"
+MARKER_FILE = ".demo-city"
 STAFF = (("sachbearbeitung", ("caseworker",)), ("pruefung", ("auditor",)), ("leitung", ("caseworker", "supervisor")))
 START_SECONDS = 60
 
@@ -62,6 +64,12 @@ def run_demo(folder: Path, *, port: int) -> None:
     refuse_taken_port(port)
     console.print("[1/3] Verifying the models and opening the demo city …")
     begin_anew_if_unfinished(folder)
+    with (folder / MARKER_FILE).open("r+b") as held:
+        fcntl.flock(held, fcntl.LOCK_SH)
+        _serve(folder, port, console)
+
+
+def _serve(folder: Path, port: int, console: Console) -> None:
     service = build_service(demo_settings(folder, port=port))
     logging.basicConfig(level=logging.WARNING)
     config = uvicorn.Config(
@@ -90,9 +98,31 @@ def refuse_taken_port(port: int) -> None:
 
 
 def begin_anew_if_unfinished(folder: Path) -> None:
-    """Remove what an interrupted first start left behind: without its access file a demo city is of no use."""
-    if folder.exists() and not (folder / ACCESS_FILE).exists():
-        shutil.rmtree(folder)
+    """Remove what an interrupted first start left behind: without its access file a demo city is of no use.
+
+    Args:
+        folder: Where the demo city keeps its data; only a folder that a demo city made is ever removed.
+
+    Raises:
+        SettingsError: If the folder holds something else, or another demo is being filled there.
+    """
+    marker = folder / MARKER_FILE
+    if folder.exists() and any(folder.iterdir()):
+        if not marker.exists():
+            raise SettingsError(f"{folder} holds files that are not a demo city's; choose another --folder.")
+        if not (folder / ACCESS_FILE).exists():
+            _refuse_if_another_fills(marker)
+            shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    marker.touch()
+
+
+def _refuse_if_another_fills(marker: Path) -> None:
+    with marker.open("r+b") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise SettingsError(f"Another demo city is just being filled in {marker.parent}; wait for it.") from error
 
 
 def fill_demo(service: Service, folder: Path, *, console: Console | None = None) -> dict[str, Any]:
@@ -193,8 +223,8 @@ def where_to_look(access: dict[str, Any], path: Path) -> str:
     def letter(title: str, chosen: list[dict[str, Any]]) -> str:
         if not chosen:
             return f"    {title:<28} none"
-        first = chosen[0]
-        return f"    {title:<28} {base_url}/why#v={first['reference']}&c={first['access_code']}"
+        newest = chosen[-1]
+        return f"    {title:<28} {base_url}/why#v={newest['reference']}&c={newest['access_code']}"
 
     usual = [item for item in letters if item["status"] == "decided" and not item["decided_by_rule"]]
     worker = next(person for person in access["staff"] if "caseworker" in person["roles"])

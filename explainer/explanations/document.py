@@ -6,7 +6,6 @@ log entry cannot contain its own position. Pages, letters and other programs rea
 
 import math
 from datetime import date, datetime
-from hashlib import sha256
 from typing import Any, Literal
 
 import rfc8785
@@ -222,11 +221,6 @@ class ExplanationDocument(_Part):
     def canonical_bytes(self) -> bytes:
         """RFC 8785 bytes: what is hashed, logged and stored."""
         return rfc8785.dumps(self.as_json())
-
-
-def document_digest(canonical: bytes) -> str:
-    """SHA-256 (hex) under which the log knows the delivered bytes."""
-    return sha256(canonical).hexdigest()
 
 
 def _quantised(value: Any) -> Any:

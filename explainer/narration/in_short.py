@@ -82,4 +82,5 @@ def _next_step(narrator: Narrator) -> str:
         return narrator.say("in_short.remedy_unknown", phone=phone)
     if remedy.until is None:
         return narrator.say("in_short.remedy_given", phone=phone)
-    return narrator.say("in_short.remedy_until", until=narrator.numbers.date(remedy.until), phone=phone)
+    key = "in_short.remedy_ended" if narrator.is_past(remedy.until) else "in_short.remedy_until"
+    return narrator.say(key, until=narrator.numbers.date(remedy.until), phone=phone)

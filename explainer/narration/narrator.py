@@ -1,11 +1,12 @@
 """The one who tells: facts, the phrases of a language, and the few things every section asks for."""
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal
 
 from explainer.explanations.counterfactual import Counterfactual
 from explainer.narration.facts import Facts
-from explainer.narration.number_words import NumberWords
+from explainer.narration.number_words import TIME_ZONE, NumberWords
 from explainer.narration.phrases import Voice, phrases_in
 from models.card import Outcome
 from models.features import Feature
@@ -97,6 +98,10 @@ class Narrator:
     def score(self, score: float) -> str:
         """A score as people see it."""
         return self.numbers.score(score, self.facts.card.threshold, self.facts.card.score.scale)
+
+    def is_past(self, day: date) -> bool:
+        """Whether a day was over when this explanation was made, where people live."""
+        return day < self.facts.produced_at.astimezone(TIME_ZONE).date()
 
     def outcome_label(self, outcome: Outcome | str) -> str:
         """The noun for an outcome, given by itself or by its id."""

@@ -118,6 +118,11 @@ class NumberWords:
         shown = round(score * scale)
         limit = round(threshold * scale, MAX_DECIMALS)
         if (score >= threshold) == (shown >= limit):
+            # 0 and 100 mean "none" and "all": a score that only rounds to them must not say so.
+            if shown == scale and score < 1 and limit <= scale - 1:
+                return self.voice.say("value.more_than", number=self.count(scale - 1))
+            if shown == 0 and score > 0 and limit >= 1:
+                return self.voice.say("value.less_than", number=self.count(1))
             return self.count(shown)
         text = self.threshold(threshold, scale)
         if score == threshold:

@@ -48,5 +48,6 @@ def _remedy(narrator: Narrator) -> list[str]:
         return [narrator.say("can_do.remedy_in_letter")]
     said = narrator.say("can_do.remedy_quoted", text=remedy.text)
     if remedy.until is not None:
-        said += " " + narrator.say("can_do.remedy_until", until=narrator.numbers.date(remedy.until))
+        key = "can_do.remedy_ended" if narrator.is_past(remedy.until) else "can_do.remedy_until"
+        said += " " + narrator.say(key, until=narrator.numbers.date(remedy.until))
     return [said]

@@ -1,7 +1,7 @@
 """Who may ask, in SQL: case systems' keys, staff, sessions."""
 
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import sqlalchemy as sa
@@ -11,6 +11,12 @@ from explainer.errors import ConflictError
 from explainer.storage.rows import record_from, refusing_duplicates, row_from
 from explainer.storage.tables import api_key, noted_reading, session, staff
 from explainer.use_cases.records import ApiKeyRecord, SessionRecord, StaffRecord
+
+KEPT_AFTER_END = timedelta(days=1)
+"""Sessions are deleted this long before a new one's end; longer than any session lasts."""
+
+NOTES_KEPT = timedelta(days=400)
+"""Notes say that something was logged already; readings are noted by the hour, refused models until they change."""
 
 
 class SqlAccessStore:
@@ -77,6 +83,8 @@ class SqlAccessStore:
         Raises:
             ConflictError: The digest exists.
         """
+        long_ended = record.expires_at - KEPT_AFTER_END
+        self._connection.execute(sa.delete(session).where(session.c.expires_at < long_ended))
         with refusing_duplicates(self._connection, "This session exists already"):
             self._connection.execute(sa.insert(session), row_from(record))
 
@@ -102,6 +110,7 @@ class SqlAccessStore:
 
     def note(self, mark: bytes, *, at: datetime) -> None:
         """Note a reading; noting it twice changes nothing, the first moment stays."""
+        self._connection.execute(sa.delete(noted_reading).where(noted_reading.c.at < at - NOTES_KEPT))
         with suppress(ConflictError), refusing_duplicates(self._connection, "This reading was noted before"):
             self._connection.execute(sa.insert(noted_reading), {"mark": mark, "at": at})
 

@@ -39,10 +39,10 @@ class SqlAnswerStore:
         ).one_or_none()
         return record_from(AnswerRecord, row)
 
-    def forget_sealed_before(self, moment: datetime) -> int:
-        """Blank the sealed answers (they hold access codes) that are older; returns how many."""
+    def forget_codes_before(self, moment: datetime) -> int:
+        """Blank the sealed access codes of answers that are older; returns how many."""
         return self._connection.execute(
             sa.update(answer)
-            .where(answer.c.created_at < moment, answer.c.sealed_answer.is_not(None))
-            .values(sealed_answer=None)
+            .where(answer.c.created_at < moment, answer.c.sealed_code.is_not(None))
+            .values(sealed_code=None)
         ).rowcount

@@ -6,16 +6,17 @@ from datetime import datetime
 from functools import partial
 
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DatabaseError
 
-from explainer.errors import SettingsError
+from explainer.errors import BadSignatureError, SettingsError
 from explainer.storage import schema
 from explainer.storage.backend import Backend
 from explainer.storage.log_integration import newest_checkpoint, start_log
 from explainer.storage.postgresql_backend import PostgresqlBackend
 from explainer.storage.sqlite_backend import SqliteBackend
 from explainer.storage.unit_of_work import SqlUnitOfWork
-from explainer.transparency_log.signed_note import NoteSigner
+from explainer.transparency_log.checkpoint import open_checkpoint
+from explainer.transparency_log.signed_note import NoteSigner, NoteVerifier
 from explainer.use_cases.stores import UnitOfWork
 
 
@@ -61,29 +62,39 @@ class SqlDatabase:
         """Bring the schema up to date and start the log, in one transaction; safe to call at every start.
 
         Raises:
-            SettingsError: The database was written by a newer version of the program.
+            SettingsError: The database cannot be reached, is none, or was written by a newer version of the program.
         """
-        with self._backend.writing() as connection:
-            self._backend.take_log_lock(connection)
-            schema.upgrade(connection)
-            start_log(connection, self._signer, at=self._clock())
+        try:
+            with self._backend.writing() as connection:
+                self._backend.take_log_lock(connection)
+                schema.upgrade(connection)
+                start_log(connection, self._signer, at=self._clock())
+        except DatabaseError as error:
+            raise SettingsError(f"The database cannot be opened or written: {error.orig}") from error
 
     def check_schema(self) -> None:
         """Refuse a database that this program, with this key, must not serve.
 
         Raises:
             SettingsError: Migrations are missing, the database is newer than the program, or its log belongs to
-                another key name.
+                another key.
             LogIntegrityError: The log has lost even its first checkpoint.
         """
         with self._backend.reading() as connection:
             schema.check(connection)
-            origin = newest_checkpoint(connection).origin
-        if origin != self._signer.name:
+            newest = newest_checkpoint(connection)
+        if newest.origin != self._signer.name:
             raise SettingsError(
-                f"The log in this database is {origin}, but the signing key is named {self._signer.name}; "
+                f"The log in this database is {newest.origin}, but the signing key is named {self._signer.name}; "
                 "set the log's origin and key to those of this database"
             )
+        try:
+            open_checkpoint(newest.note, [NoteVerifier.from_vkey(self._signer.vkey)])
+        except BadSignatureError as error:
+            raise SettingsError(
+                "The log in this database was signed with another key than the one in the key file; put the log's own "
+                "key back. A log that goes on under another key proves nothing"
+            ) from error
 
     def dispose(self) -> None:
         """Close every connection; the database can be used again afterwards."""

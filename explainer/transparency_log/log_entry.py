@@ -48,6 +48,7 @@ class LogEvent(StrEnum):
     EXPLANATION_REQUESTED = "explanation.requested"
     EXPLANATION_DELIVERED = "explanation.delivered"
     EXPLANATION_REFUSED = "explanation.refused"
+    EXPLANATION_READ = "explanation.read"
     REVIEW_OPENED = "review.opened"
     REVIEW_ANSWERED = "review.answered"
     MODEL_REGISTERED = "model.registered"

@@ -223,6 +223,21 @@ def _compare_tiles(fetch: Fetch, tree_size: int, leaf_hashes: Sequence[bytes]) -
             raise BadInclusionProofError(f"The tile {path} does not fit the entries; proofs made of it would fail.")
 
 
+def fetcher_for(place: str, *, token: str | None = None) -> Fetch:
+    """Read a log from wherever it is.
+
+    Args:
+        place: Address that begins with ``http://`` or ``https://``, or a folder with the log's files.
+        token: Auditor token for logs whose entries are not public.
+
+    Returns:
+        The fetcher.
+    """
+    if place.startswith(("http://", "https://")):
+        return url_fetcher(place.rstrip("/"), token=token)
+    return folder_fetcher(Path(place))
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Verify a log from the command line.
 
@@ -243,10 +258,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         old_checkpoint = options.old.read_bytes() if options.old else None
     except OSError as error:
         parser.error(f"{error.filename} cannot be read: {error.strerror}")
-    is_address = options.log.startswith(("http://", "https://"))
-    fetch = url_fetcher(options.log.rstrip("/"), token=token) if is_address else folder_fetcher(Path(options.log))
     try:
-        verified = verify_log(fetch, options.vkey, old_checkpoint)
+        verified = verify_log(fetcher_for(options.log, token=token), options.vkey, old_checkpoint)
     except VerificationError as error:
         sys.stderr.write(f"NOT VERIFIED: {error}\n")
         return 1

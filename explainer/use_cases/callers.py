@@ -44,8 +44,9 @@ def actor_of(caller: Caller) -> str:
     match caller:
         case Subject():
             return "subject"
-        case CaseSystem(key_id=key_id):
-            return f"case_system:{key_id}"
+        case CaseSystem(name=name):
+            # The name and not the key: a system that got a new key is still the same system.
+            return f"case_system:{name}"
         case Staff(staff_id=staff_id):
             return f"staff:{staff_id}"
 

@@ -4,18 +4,20 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from explainer.decisions.decision import Provenance, Remedy, Value
 from models.card import ModelCard
 from models.errors import InputProblem, InvalidInputError
 from models.features import problems_with
+from models.names import Slug
 
 ShortText = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 LongText = Annotated[str, StringConstraints(max_length=10_000)]
-Slug = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,63}$")]
 
 CLOCK_TOLERANCE = timedelta(minutes=5)
+EARLIEST_YEAR = 1950
+_MOMENT: TypeAdapter[datetime | None] = TypeAdapter(AwareDatetime | None)
 MAX_UNUSED_INPUTS = 200
 
 
@@ -72,11 +74,6 @@ class DecisionRequest(_Sent):
         """The remedy as the decision keeps it."""
         return self.remedy.as_kept() if self.remedy else None
 
-    def stated_circumstances(self) -> str | None:
-        """Special circumstances, or None where only blanks were sent."""
-        text = (self.special_circumstances or "").strip()
-        return text or None
-
 
 class FinalDecisionRequest(_Sent):
     """What a person decided after looking, replacing an earlier decision.
@@ -94,6 +91,11 @@ class FinalDecisionRequest(_Sent):
     def stated_remedy(self) -> Remedy | None:
         """The remedy as the decision keeps it."""
         return self.remedy.as_kept() if self.remedy else None
+
+
+def stated(text: str | None) -> str | None:
+    """A text that people wrote, or None where only blanks were sent."""
+    return (text or "").strip() or None
 
 
 def read_decision_request(body: object, cards: Mapping[str, ModelCard], *, now: datetime) -> DecisionRequest:
@@ -117,12 +119,14 @@ def read_decision_request(body: object, cards: Mapping[str, ModelCard], *, now: 
     except ValidationError as error:
         problems += structure_problems(error)
     sent = body if isinstance(body, dict) else {}
-    slug = sent.get("model")
-    card = cards.get(slug) if isinstance(slug, str) else None
-    if card is not None and isinstance(sent.get("inputs"), dict):
-        problems += problems_with(card.features, sent["inputs"])
-    if request is not None and card is not None:
-        problems += _problems_of_meaning(request, card, now)
+    card = cards.get(str(sent.get("model")))
+    if card is not None:
+        problems += _problems_of_inputs(sent, card) + _problems_of_meaning(sent, card)
+    elif isinstance(sent.get("model"), str) and not any(found.pointer == "/model" for found in problems):
+        problems.append(
+            InputProblem("/model", "unknown_model", f"Installed models: {', '.join(sorted(cards)) or 'none'}.")
+        )
+    problems += _date_problems(sent.get("decided_at"), now)
     if problems or request is None:
         raise InvalidInputError(problems)
     return request
@@ -145,15 +149,19 @@ def read_final_decision(
     Raises:
         InvalidInputError: With every problem found.
     """
+    problems: list[InputProblem] = []
+    request: FinalDecisionRequest | None = None
     try:
         request = FinalDecisionRequest.model_validate(body)
     except ValidationError as error:
-        raise InvalidInputError(structure_problems(error)) from error
-    inputs = {**known_inputs, **request.inputs}
-    problems = problems_with(card.features, inputs)
-    problems += _outcome_problems(request.outcome, card)
-    problems += _date_problems(request.decided_at, now)
-    if problems:
+        problems += structure_problems(error)
+    sent = body if isinstance(body, dict) else {}
+    corrected = sent.get("inputs", {})
+    inputs = {**known_inputs, **(corrected if isinstance(corrected, dict) else {})}
+    problems += problems_with(card.features, inputs)
+    problems += _outcome_problems(sent.get("outcome"), card)
+    problems += _date_problems(sent.get("decided_at"), now)
+    if problems or request is None:
         raise InvalidInputError(problems)
     return request, inputs
 
@@ -163,7 +171,7 @@ def structure_problems(error: ValidationError) -> list[InputProblem]:
     codes = {"missing": "missing", "extra_forbidden": "unknown_field", "string_too_long": "too_long"}
     return [
         InputProblem(
-            "/" + "/".join(str(part).replace("~", "~0").replace("/", "~1")[:80] for part in item["loc"]),
+            "".join("/" + str(part).replace("~", "~0").replace("/", "~1")[:80] for part in item["loc"]),
             codes.get(item["type"], "wrong_type" if "type" in item["type"] else item["type"]),
             f"{item['msg']}.",
         )
@@ -171,34 +179,49 @@ def structure_problems(error: ValidationError) -> list[InputProblem]:
     ]
 
 
-def _problems_of_meaning(request: DecisionRequest, card: ModelCard, now: datetime) -> list[InputProblem]:
+def _problems_of_inputs(sent: Mapping[str, Any], card: ModelCard) -> list[InputProblem]:
+    inputs = sent.get("inputs")
+    return problems_with(card.features, inputs) if isinstance(inputs, dict) else []
+
+
+def _problems_of_meaning(sent: Mapping[str, Any], card: ModelCard) -> list[InputProblem]:
+    """Problems of what was sent with this card, as far as its structure allows to say."""
     problems = []
-    if request.model_version is not None and request.model_version != card.version:
+    if isinstance(sent.get("model_version"), str) and sent["model_version"] != card.version:
         detail = f"Version {card.version} of {card.slug} is installed here; send this version or none."
         problems.append(InputProblem("/model_version", "unknown_version", detail))
-    if request.decided_by == "model" and (card.role != "decides" or card.permitting_law is None):
+    by_model = sent.get("decided_by") == "model"
+    if by_model and (card.role != "decides" or card.permitting_law is None):
         detail = f"{card.slug} {card.role}, no law lets it decide alone: send decided_by 'person'."
         problems.append(InputProblem("/decided_by", "not_decided_by_model", detail))
-    if request.decided_by == "model" and request.outcome is not None:
+    if by_model and sent.get("outcome") is not None:
         detail = "Leave the outcome out where the model decides: the model's outcome is the decision."
         problems.append(InputProblem("/outcome", "not_allowed", detail))
-    features = {feature.name for feature in card.features}
+    sources = sent.get("sources")
     problems += [
         InputProblem(f"/sources/{name[:80]}", "unknown_feature", "This source belongs to no feature of the model.")
-        for name in request.sources
-        if name not in features
+        for name in (sources if isinstance(sources, dict) else {})
+        if name not in card.feature_names
     ]
-    return problems + _outcome_problems(request.outcome, card) + _date_problems(request.decided_at, now)
+    return problems + _outcome_problems(sent.get("outcome"), card)
 
 
-def _outcome_problems(outcome: str | None, card: ModelCard) -> list[InputProblem]:
+def _outcome_problems(outcome: object, card: ModelCard) -> list[InputProblem]:
     known = [known.id for known in card.outcomes]
-    if outcome is None or outcome in known:
+    if not isinstance(outcome, str) or outcome in known:
         return []
     return [InputProblem("/outcome", "unknown_outcome", f"Send one of {', '.join(known)}.")]
 
 
-def _date_problems(decided_at: datetime | None, now: datetime) -> list[InputProblem]:
-    if decided_at is None or decided_at <= now + CLOCK_TOLERANCE:
+def _date_problems(sent: object, now: datetime) -> list[InputProblem]:
+    try:
+        decided_at = _MOMENT.validate_python(sent)
+    except ValidationError:
+        return []  # told with the structure
+    if decided_at is None:
         return []
-    return [InputProblem("/decided_at", "in_the_future", "A decision cannot be dated in the future.")]
+    if decided_at.year < EARLIEST_YEAR:
+        return [InputProblem("/decided_at", "too_early", f"A decision cannot be dated before {EARLIEST_YEAR}.")]
+    if decided_at > now + CLOCK_TOLERANCE:
+        return [InputProblem("/decided_at", "in_the_future", "A decision cannot be dated in the future.")]
+    return []

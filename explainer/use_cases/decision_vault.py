@@ -34,9 +34,20 @@ class Vault:
         self._index_key = index_key
         self._random_bytes = random_bytes
 
-    def key_id_for(self, subject_reference: str | None, decision_reference: str) -> str:
-        """Name of the key for a person's data: one per person, or one per decision where no person is known."""
-        known = f"subject\n{subject_reference}" if subject_reference is not None else f"decision\n{decision_reference}"
+    def key_id_for(self, subject_reference: str | None, decision_reference: str, *, owner: str) -> str:
+        """Name of the key for a person's data: one per person, or one per decision where no person is known.
+
+        Args:
+            subject_reference: The case system's pseudonym of the person, or None.
+            decision_reference: Our reference, for decisions about nobody known.
+            owner: Whose pseudonym it is: two case systems may give the same one to two persons.
+
+        Returns:
+            A name from which neither can be read.
+        """
+        known = f"decision\n{decision_reference}"
+        if subject_reference is not None:
+            known = f"subject\n{owner}\n{subject_reference}"
         return hmac.new(self._index_key, known.encode(), sha256).hexdigest()[:32]
 
     def seal(self, plaintext: bytes, *, key_id: str, context: str) -> bytes:

@@ -14,6 +14,7 @@ from explainer.use_cases.log_receipt import LogReceipt, receipt_of
 from explainer.use_cases.log_writing import SUBJECT_BASIS, write_log_entry
 from explainer.use_cases.records import ExplanationRecord
 from explainer.use_cases.service import Service
+from explainer.use_cases.store_decision import finish_tasks
 from models.errors import InputProblem, InvalidInputError
 
 MAX_PURPOSE_LENGTH = 200
@@ -93,13 +94,16 @@ def checked_wish(
     if problems:
         raise InvalidInputError(problems)
     return ExplanationWish(
-        audience=audience or own, language=language, purpose=(purpose or "").strip(), legal_basis=(legal_basis or "")
+        audience=audience or own,
+        language=language,
+        purpose=(purpose or "").strip(),
+        legal_basis=(legal_basis or "").strip(),
     )
 
 
-def basis_slug(wish: ExplanationWish) -> str:
+def basis_slug(caller: Caller) -> str:
     """Legal basis as the public part of a log entry names it; what staff stated is in its sealed part."""
-    return wish.legal_basis if wish.legal_basis == SUBJECT_BASIS else "stated"
+    return SUBJECT_BASIS if isinstance(caller, Subject) else "stated"
 
 
 def deliver(
@@ -136,9 +140,9 @@ def deliver(
             caller=caller,
             model=ModelVersion(slug=model.slug, version=model.version, sha256=model.sha256),
             role=service.model_of_version(model.slug, model.sha256).package.card.role,
-            basis=basis_slug(wish),
+            basis=basis_slug(caller),
             outcome="delivered",
-            private={**about, "explanation": digest, "purpose": f"{wish.purpose} | {wish.legal_basis}"},
+            private={**about, "explanation": digest, "purpose": [wish.purpose, wish.legal_basis]},
             key_id=key_id,
         )
         work.explanations.add(
@@ -156,5 +160,9 @@ def deliver(
                 asked_by=actor_of(caller),
             )
         )
+        if document.decision is not None:
+            finish_tasks(
+                work, document.decision.reference, at=service.clock(), kinds=("explanation_refused", "numbers_missing")
+            )
         receipt = receipt_of(entry)
     return DeliveredExplanation(document=document, canonical=canonical, sha256=digest, log=receipt)

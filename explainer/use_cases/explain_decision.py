@@ -25,6 +25,7 @@ from explainer.use_cases.log_writing import write_log_entry
 from explainer.use_cases.read_decisions import LoadedDecision, load_decision
 from explainer.use_cases.records import ExplanationRecord, TaskRecord
 from explainer.use_cases.service import Service
+from models.errors import ModelNotFoundError
 
 
 def explain_decision(
@@ -67,7 +68,7 @@ def explain_decision(
         document = _document(service, loaded, wish)
         require_checklist(document, _model_of(service, loaded).package.card)
     except UntrustworthyExplanationError as error:
-        error.answer_by = _refuse(service, caller, loaded, wish, error)
+        error.answer_by = _refuse(service, caller, loaded, error)
         raise
     return deliver(
         service,
@@ -104,6 +105,16 @@ def read_explanation(service: Service, caller: Caller, explanation_id: str) -> t
     stored = service.vault.open(record.sealed, key_id=record.key_id, context=f"explanation:{record.id}")
     if sha256(stored).hexdigest() != record.sha256:
         raise UntrustworthyExplanationError("The stored explanation is not the one that was logged.")
+    if isinstance(caller, Staff):
+        with service.database.writing() as work:
+            write_log_entry(
+                service,
+                work,
+                LogEvent.EXPLANATION_READ,
+                caller=caller,
+                private={"explanation": record.sha256},
+                key_id=record.key_id,
+            )
     return stored, record.sha256
 
 
@@ -131,7 +142,12 @@ def _numbers(service: Service, loaded: LoadedDecision, model: ExplainedModel) ->
 
 def _model_of(service: Service, loaded: LoadedDecision) -> ExplainedModel:
     version = loaded.decision.model
-    return service.model_of_version(version.slug, version.sha256)
+    try:
+        return service.model_of_version(version.slug, version.sha256)
+    except ModelNotFoundError as error:
+        raise UntrustworthyExplanationError(
+            "The version of the program that took part is not installed any more, so no explanation is shown."
+        ) from error
 
 
 def _document(service: Service, loaded: LoadedDecision, wish: ExplanationWish) -> ExplanationDocument:
@@ -161,7 +177,6 @@ def _refuse(
     service: Service,
     caller: Caller,
     loaded: LoadedDecision,
-    wish: ExplanationWish,
     error: UntrustworthyExplanationError,
 ) -> date:
     now = service.clock()
@@ -175,7 +190,7 @@ def _refuse(
             caller=caller,
             model=decision.model,
             role=decision.role,
-            basis=basis_slug(wish),
+            basis=basis_slug(caller),
             outcome=error.code,
             private={"decision": decision.reference},
             key_id=loaded.record.key_id,
@@ -183,7 +198,7 @@ def _refuse(
         open_already = [
             task
             for task in work.tasks.for_decision(decision.reference)
-            if task.kind == "explanation_refused" and task.done_at is None
+            if task.kind == "explanation_refused" and task.done_at is None and task.due_at >= now
         ]
         if open_already:
             return open_already[0].due_at.date()

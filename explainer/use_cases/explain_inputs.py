@@ -8,7 +8,7 @@ from explainer.explanations.document import Audience, Language
 from explainer.narration.checklist import require_checklist
 from explainer.narration.document_builder import build_document
 from explainer.narration.facts import Facts
-from explainer.use_cases.callers import CaseSystem, Staff
+from explainer.use_cases.callers import CaseSystem, Staff, actor_of
 from explainer.use_cases.deliver_explanation import DeliveredExplanation, checked_wish, deliver
 from explainer.use_cases.record_decision import register_version_in_force, version_of
 from explainer.use_cases.service import Service
@@ -48,8 +48,11 @@ def explain_inputs(
     """
     model = service.model(slug)
     card = model.package.card
-    wish = checked_wish(caller, audience=audience, language=language, purpose=purpose, legal_basis=legal_basis)
     problems = problems_with(card.features, inputs)
+    try:
+        wish = checked_wish(caller, audience=audience, language=language, purpose=purpose, legal_basis=legal_basis)
+    except InvalidInputError as error:
+        raise InvalidInputError([*error.problems, *problems]) from error
     if problems:
         raise InvalidInputError(problems)
     version = version_of(model)
@@ -72,4 +75,11 @@ def explain_inputs(
         )
     )
     require_checklist(document, card)
-    return deliver(service, caller, wish, document, about={}, key_id=service.vault.key_id_for(None, document.id))
+    return deliver(
+        service,
+        caller,
+        wish,
+        document,
+        about={},
+        key_id=service.vault.key_id_for(None, document.id, owner=actor_of(caller)),
+    )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from explainer.decisions.decision import ModelVersion
+from explainer.transparency_log.canonical_json import JsonValue
 from explainer.transparency_log.log_entry import LogEvent, ModelFacts, build_entry
 from explainer.use_cases.callers import Caller, actor_of
 from explainer.use_cases.decision_vault import SERVICE_KEY_ID
@@ -24,7 +25,7 @@ def write_log_entry(
     role: str | None = None,
     basis: str | None = None,
     outcome: str | None = None,
-    private: Mapping[str, str] | None = None,
+    private: Mapping[str, JsonValue] | None = None,
     key_id: str = SERVICE_KEY_ID,
 ) -> LogRecord:
     """Append one entry in the unit of work of what it records.
@@ -45,7 +46,10 @@ def write_log_entry(
         The entry with its index.
     """
     now = service.clock()
-    committed = {"actor": actor_of(caller) if caller is not None else "service", **(private or {})}
+    committed: dict[str, JsonValue] = {
+        "actor": actor_of(caller) if caller is not None else "service",
+        **(private or {}),
+    }
     entry, private_fields = build_entry(
         event,
         at=now,

@@ -1,11 +1,18 @@
 """Publish what runs: every verified model has a public entry whose newest version describes exactly this package."""
 
+from contextlib import suppress
+from hashlib import sha256
+
 from explainer.register.entry import entry_of
 from explainer.transparency_log.log_entry import LogEvent
 from explainer.use_cases.log_writing import write_log_entry
 from explainer.use_cases.record_decision import version_of
 from explainer.use_cases.records import PublicationRecord
 from explainer.use_cases.service import Service
+
+
+class _PublishedMeanwhileError(Exception):
+    """Another process published the same version: this unit of work is given up."""
 
 
 def register_models(service: Service) -> None:
@@ -22,12 +29,15 @@ def register_models(service: Service) -> None:
             latest = work.publications.latest(slug)
         if latest is not None and latest.sha256 == digest:
             continue
-        with service.database.writing() as work:
-            latest = work.publications.latest(slug)
-            number = latest.version + 1 if latest else 1
+        with suppress(_PublishedMeanwhileError), service.database.writing() as work:
+            # The entry takes the writers' lock: what is read after it, no other process can be just changing.
             write_log_entry(
                 service, work, LogEvent.MODEL_REGISTERED, caller=None, model=version, role=model.package.card.role
             )
+            latest = work.publications.latest(slug)
+            if latest is not None and latest.sha256 == digest:
+                raise _PublishedMeanwhileError
+            number = latest.version + 1 if latest else 1
             write_log_entry(
                 service,
                 work,
@@ -42,6 +52,10 @@ def register_models(service: Service) -> None:
                     slug=slug, version=number, published_at=service.clock(), sha256=digest, content=content
                 )
             )
-    for error in service.catalogue.failures.values():
+    for name, error in service.catalogue.failures.items():
+        mark = sha256(f"model.refused\n{name}\n{error}".encode()).digest()
         with service.database.writing() as work:
+            if work.access.was_noted(mark):
+                continue
             write_log_entry(service, work, LogEvent.MODEL_REFUSED, caller=None, outcome=error.code)
+            work.access.note(mark, at=service.clock())

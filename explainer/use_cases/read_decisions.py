@@ -1,11 +1,11 @@
 """Read decisions: one with its private part, lists without it, and what is left to do."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from explainer.decisions.access_code import normalise_reference
-from explainer.decisions.decision import Decision, DecisionStatus, ModelVersion
+from explainer.decisions.decision import Decision, DecisionStatus, ModelVersion, PrivatePart
 from explainer.errors import DecisionNotFoundError
 from explainer.transparency_log.log_entry import LogEvent
 from explainer.use_cases.callers import CASEWORK_ROLES, Caller, CaseSystem, Staff, Subject, actor_of, require_role
@@ -14,6 +14,9 @@ from explainer.use_cases.records import DecisionFilter, DecisionRecord, TaskReco
 from explainer.use_cases.service import Service
 
 MAX_PAGE_SIZE = 100
+
+WITHHELD = PrivatePart(case_reference="", subject_reference=None, inputs={})
+"""What auditors see of the personal part; with purpose and legal basis they may ask for an explanation."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +93,7 @@ def read_decision(service: Service, caller: Caller, reference: str) -> LoadedDec
         reference: The decision's reference.
 
     Returns:
-        The decision.
+        The decision; for auditors without its personal part.
 
     Raises:
         DecisionNotFoundError: If there is none, or none that is this caller's.
@@ -114,6 +117,8 @@ def read_decision(service: Service, caller: Caller, reference: str) -> LoadedDec
                 private={"decision": decision.reference},
                 key_id=loaded.record.key_id,
             )
+        if not caller.may(*CASEWORK_ROLES):
+            return replace(loaded, decision=replace(decision, private=WITHHELD))
     return loaded
 
 

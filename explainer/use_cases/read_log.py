@@ -2,11 +2,18 @@
 
 import base64
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-from explainer.errors import LogTileNotFoundError, MalformedTileError, NotSignedInError, VerificationError
+from explainer.errors import (
+    LogIntegrityError,
+    LogTileNotFoundError,
+    MalformedTileError,
+    NotSignedInError,
+    VerificationError,
+)
 from explainer.transparency_log.checkpoint import open_checkpoint
 from explainer.transparency_log.log_entry import LogEvent, parse_leaf
 from explainer.transparency_log.signed_note import NoteVerifier
@@ -20,6 +27,10 @@ from explainer.use_cases.service import Service
 from explainer.use_cases.stores import UnitOfWork
 
 MAX_ROWS = 200
+
+
+class _NotedMeanwhileError(Exception):
+    """Another request of the same person noted this hour's reading: this unit of work is given up."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,7 +176,7 @@ def verify_log_now(service: Service, caller: Caller) -> LogVerification:
 
         try:
             verified = verify_log(fetch, service.log_vkey)
-        except (VerificationError, LogTileNotFoundError) as error:
+        except (VerificationError, LogTileNotFoundError, LogIntegrityError) as error:
             return LogVerification(
                 ok=False,
                 problem=str(error),
@@ -192,7 +203,7 @@ def _tile(work: UnitOfWork, wanted: TilePath) -> bytes:
         return encode_entries(work.log.leaves(wanted.start, wanted.end))
     try:
         return Tree(work.log.tiles(), size).tile(wanted.level, wanted.index, wanted.width)
-    except (IndexError, MalformedTileError, ValueError) as error:
+    except (MalformedTileError, ValueError) as error:
         raise LogTileNotFoundError("The log does not reach that far yet.") from error
 
 
@@ -216,8 +227,11 @@ def _note_reading(service: Service, staff: Staff, what: str) -> None:
     with service.database.reading() as work:
         if work.access.was_noted(mark):
             return
-    with service.database.writing() as work:
+    with suppress(_NotedMeanwhileError), service.database.writing() as work:
+        # The entry takes the writers' lock: what is read after it, no other request can be just noting.
         write_log_entry(
             service, work, LogEvent.LOG_READ, caller=staff, outcome=what, private={"purpose": f"{what} in hour {hour}"}
         )
+        if work.access.was_noted(mark):
+            raise _NotedMeanwhileError
         work.access.note(mark, at=service.clock())

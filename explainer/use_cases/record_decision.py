@@ -11,14 +11,13 @@ from explainer.errors import ConflictError, ScoreMismatchError, UntrustworthyExp
 from explainer.explanations.model_outcome import ModelOutcome
 from explainer.explanations.numbers import ExplanationNumbers
 from explainer.transparency_log.log_entry import LogEvent
-from explainer.use_cases.callers import CaseSystem
-from explainer.use_cases.decision_request import DecisionRequest, read_decision_request
+from explainer.use_cases.callers import CaseSystem, actor_of
+from explainer.use_cases.decision_request import DecisionRequest, read_decision_request, stated
 from explainer.use_cases.explained_model import ExplainedModel
 from explainer.use_cases.idempotent_answers import kept_answer, repeatable_request
 from explainer.use_cases.log_writing import write_log_entry
 from explainer.use_cases.service import Service
 from explainer.use_cases.store_decision import store_decision
-from models.errors import InputProblem, InvalidInputError
 from models.features import to_row
 
 SCORE_TOLERANCE = 1e-6
@@ -45,10 +44,12 @@ def record_decision(
         ScoreMismatchError: If the case system used a score this model version does not reproduce.
         ModelUnusableError: If the model did not pass its verification.
     """
-    repeatable = None if idempotency_key is None else repeatable_request(caller.key_id, idempotency_key, body)
+    repeatable = (
+        None if idempotency_key is None else repeatable_request(service, actor_of(caller), idempotency_key, body)
+    )
     if repeatable is not None and (before := kept_answer(service, repeatable)) is not None:
         return before
-    _refuse_unknown_model(service, body)
+    _refuse_unusable_model(service, body)
     cards = {slug: model.package.card for slug, model in service.explained_models.items()}
     request = read_decision_request(body, cards, now=service.clock())
     model = service.model(request.model)
@@ -86,14 +87,10 @@ def trustworthy_numbers(model: ExplainedModel, inputs: Mapping[str, Value]) -> E
         return None
 
 
-def _refuse_unknown_model(service: Service, body: object) -> None:
+def _refuse_unusable_model(service: Service, body: object) -> None:
     slug = body.get("model") if isinstance(body, dict) else None
-    if not isinstance(slug, str) or slug in service.explained_models:
-        return
-    if slug in service.catalogue.failures:
+    if isinstance(slug, str) and slug in service.catalogue.failures:
         service.catalogue.get(slug)
-    known = ", ".join(sorted(service.explained_models)) or "none"
-    raise InvalidInputError([InputProblem("/model", "unknown_model", f"Installed models: {known}.")])
 
 
 def _refuse_other_score(service: Service, caller: CaseSystem, request: DecisionRequest, model: ExplainedModel) -> None:
@@ -116,7 +113,7 @@ def _refuse_other_score(service: Service, caller: CaseSystem, request: DecisionR
 
 def _decision(service: Service, request: DecisionRequest, model: ExplainedModel, outcome: ModelOutcome) -> Decision:
     now = service.clock()
-    circumstances = request.stated_circumstances()
+    circumstances = stated(request.special_circumstances)
     decided = request.outcome
     if request.decided_by == "model" and circumstances is None:
         decided = outcome.outcome
@@ -139,7 +136,7 @@ def _decision(service: Service, request: DecisionRequest, model: ExplainedModel,
             inputs=dict(request.inputs),
             sources=request.provenance(),
             unused_inputs=tuple(request.unused_inputs),
-            reasons=request.reasons,
+            reasons=stated(request.reasons),
             special_circumstances=circumstances,
             remedy=request.stated_remedy(),
             score=outcome.score,

@@ -182,13 +182,14 @@ class SessionRecord:
 
 @dataclass(frozen=True, kw_only=True)
 class AnswerRecord:
-    """The answer given to one Idempotency-Key."""
+    """The answer given to one Idempotency-Key; its access code is sealed apart, because it is forgotten sooner."""
 
     caller: str
     key_digest: bytes
-    body_sha256: str
+    body_digest: str
     reference: str
-    sealed_answer: bytes | None
+    sealed_answer: bytes
+    sealed_code: bytes | None
     key_id: str
     created_at: datetime
 

@@ -1,7 +1,8 @@
 """Seal, store and log one decision in one unit of work, and answer the case system."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from explainer.decisions.access_code import code_digest, new_access_code
@@ -84,7 +85,8 @@ def store_decision(
         TransitionNotAllowedError: If somebody else superseded the same decision in the meantime.
     """
     code = new_access_code()
-    key_id = service.vault.key_id_for(decision.private.subject_reference, decision.reference)
+    owner = issued_by or actor_of(caller)
+    key_id = service.vault.key_id_for(decision.private.subject_reference, decision.reference, owner=owner)
     sealed = service.vault.seal_private_part(decision.private, reference=decision.reference, key_id=key_id)
     sealed_numbers = None
     if numbers is not None:
@@ -115,11 +117,11 @@ def store_decision(
                 sealed=sealed,
                 sealed_numbers=sealed_numbers,
                 log_entry_id=entry.entry_id,
-                issued_by=issued_by or actor_of(caller),
+                issued_by=owner,
             )
         )
         if decision.supersedes is not None:
-            _retire(work, decision.supersedes)
+            _retire(work, decision.supersedes, at=decision.recorded_at)
         _open_tasks(service, work, decision, numbers)
         recorded = RecordedDecision(
             decision=decision,
@@ -140,7 +142,7 @@ def _log_decision(service: Service, work: UnitOfWork, caller: Caller, decision: 
         caller=caller,
         model=decision.model,
         role=decision.role,
-        outcome=decision.outcome or decision.model_outcome,
+        outcome=decision.outcome,
         private={
             "decision": decision.reference,
             "subject": decision.private.subject_reference or decision.reference,
@@ -149,12 +151,27 @@ def _log_decision(service: Service, work: UnitOfWork, caller: Caller, decision: 
     )
 
 
-def _retire(work: UnitOfWork, reference: str) -> None:
+def _retire(work: UnitOfWork, reference: str, *, at: datetime) -> None:
     # Checked here and not before: only now does this unit of work hold the writers' lock.
     before = work.decisions.get(reference)
     if before is None or DecisionStatus.SUPERSEDED not in ALLOWED_STEPS[before.status]:
         raise TransitionNotAllowedError("This decision was superseded before; supersede its successor instead.")
     work.decisions.set_status(reference, DecisionStatus.SUPERSEDED)
+    finish_tasks(work, reference, at=at)
+
+
+def finish_tasks(work: UnitOfWork, reference: str, *, at: datetime, kinds: Collection[str] | None = None) -> None:
+    """Mark the open tasks of a decision as done.
+
+    Args:
+        work: The unit of work of what makes them superfluous.
+        reference: The decision.
+        at: Current time, UTC.
+        kinds: Only tasks of these kinds; all when None.
+    """
+    for task in work.tasks.for_decision(reference):
+        if task.done_at is None and (kinds is None or task.kind in kinds):
+            work.tasks.finish(task.id, at=at)
 
 
 def _near_threshold(numbers: ExplanationNumbers | None) -> bool:

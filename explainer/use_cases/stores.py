@@ -150,8 +150,8 @@ class AnswerStore(Protocol):
     def get(self, caller: str, key_digest: bytes) -> AnswerRecord | None:
         """The answer given to this caller's key, or None."""
 
-    def forget_sealed_before(self, moment: datetime) -> int:
-        """Blank the sealed answers (they hold access codes) that are older; returns how many."""
+    def forget_codes_before(self, moment: datetime) -> int:
+        """Blank the sealed access codes of answers that are older; returns how many."""
 
 
 class TaskStore(Protocol):
@@ -229,3 +229,6 @@ class Database(Protocol):
 
     def reading(self) -> AbstractContextManager[UnitOfWork]:
         """A consistent read-only view."""
+
+    def dispose(self) -> None:
+        """Close every connection."""

@@ -7,7 +7,7 @@ from explainer.decisions.access_code import new_reference
 from explainer.decisions.decision import ALLOWED_STEPS, Decision, DecisionStatus
 from explainer.errors import DecisionNotFoundError, TransitionNotAllowedError
 from explainer.use_cases.callers import CASEWORK_ROLES, CaseSystem, Staff, actor_of, require_role
-from explainer.use_cases.decision_request import read_final_decision
+from explainer.use_cases.decision_request import read_final_decision, stated
 from explainer.use_cases.read_decisions import load_decision
 from explainer.use_cases.record_decision import register_version_in_force, trustworthy_numbers, version_of
 from explainer.use_cases.service import Service
@@ -62,7 +62,9 @@ def supersede_decision(service: Service, caller: CaseSystem | Staff, reference: 
         private=replace(
             before.private,
             inputs=inputs,
-            reasons=request.reasons,
+            # A corrected value did not come from where the wrong one came from.
+            sources={name: origin for name, origin in before.private.sources.items() if name not in request.inputs},
+            reasons=stated(request.reasons),
             remedy=request.stated_remedy() or before.private.remedy,
             score=outcome.score,
         ),

@@ -1,6 +1,8 @@
 """The public register of algorithms."""
 
-from fastapi import Request, Response
+from typing import Annotated
+
+from fastapi import Query, Request, Response
 
 from explainer.use_cases.read_register import entry_history, list_entries, read_entry
 from public_pages.page_contexts import RegisterEntryPage, RegisterListPage
@@ -19,7 +21,11 @@ def register_list(request: Request, service: ServiceOf, renderer: RendererOf) ->
 
 @router.get("/register/{slug}")
 def register_entry(
-    slug: str, request: Request, service: ServiceOf, renderer: RendererOf, version: int | None = None
+    slug: str,
+    request: Request,
+    service: ServiceOf,
+    renderer: RendererOf,
+    version: Annotated[int | None, Query(ge=1, le=2**31 - 1)] = None,
 ) -> Response:
     """Show one entry, in its newest version or in the one asked for."""
     published = read_entry(service, slug, version)

@@ -101,9 +101,10 @@ def an_answer(**overrides: Any) -> AnswerRecord:
         AnswerRecord(
             caller="case-system-1",
             key_digest=b"digest",
-            body_sha256="ef" * 32,
+            body_digest="ef" * 32,
             reference="R-0001",
-            sealed_answer=b"answer with an access code",
+            sealed_answer=b"answer without its access code",
+            sealed_code=b"access code",
             key_id="subject-1",
             created_at=MOMENT,
         ),

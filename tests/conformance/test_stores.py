@@ -230,7 +230,7 @@ def test_repeated_request_finds_the_first_answer(database: SqlDatabase) -> None:
         unit.answers.add(an_answer())
         unit.answers.add(an_answer(caller="case-system-2", reference="R-0002"))
         with pytest.raises(ConflictError):
-            unit.answers.add(an_answer(body_sha256="00" * 32))
+            unit.answers.add(an_answer(body_digest="00" * 32))
         assert unit.answers.get("case-system-1", b"digest") == an_answer()
         assert unit.answers.get("case-system-1", b"other") is None
 
@@ -240,12 +240,13 @@ def test_old_answers_lose_their_access_code_but_stay(database: SqlDatabase) -> N
         unit.answers.add(an_answer())
         unit.answers.add(an_answer(key_digest=b"old", created_at=MOMENT - timedelta(hours=25)))
     with database.writing() as unit:
-        assert unit.answers.forget_sealed_before(MOMENT - timedelta(hours=24)) == 1
-        assert unit.answers.forget_sealed_before(MOMENT - timedelta(hours=24)) == 0
+        assert unit.answers.forget_codes_before(MOMENT - timedelta(hours=24)) == 1
+        assert unit.answers.forget_codes_before(MOMENT - timedelta(hours=24)) == 0
     with database.reading() as unit:
         old = unit.answers.get("case-system-1", b"old")
         assert old is not None
-        assert (old.sealed_answer, old.reference) == (None, "R-0001")
+        assert (old.sealed_code, old.reference) == (None, "R-0001")
+        assert old.sealed_answer == an_answer().sealed_answer
         assert unit.answers.get("case-system-1", b"digest") == an_answer()
 
 

@@ -1,6 +1,7 @@
 """Every kind of case an explanation is written for, by name: what the tests of narration run over."""
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from functools import cache
 from typing import Any
 
@@ -190,6 +191,21 @@ def near_the_threshold() -> Case:
     )
 
 
+def almost_nought() -> Case:
+    """A score that rounds to nought without being nought, favourable and decided like that."""
+    numbers = some_numbers(
+        score_numbers=some_score_numbers(0.002, reliability=some_reliability(distance_to_threshold=-0.598)),
+        recourse=some_recourse(counterfactuals=(a_counterfactual(outcome="refused", score=0.64),)),
+    )
+    return case_with(numbers=numbers, decision=a_decision(outcome="granted", model_outcome="granted"))
+
+
+def deadline_over() -> Case:
+    """A case that is read after the deadline in its letter."""
+    remedy = Remedy(kind="Widerspruch", text="Sie können Widerspruch einlegen.", until=date(2026, 9, 1))
+    return case_with(decision=a_decision(private=a_private_part(remedy=remedy)))
+
+
 def where_higher_is_better() -> Case:
     """A program whose high numbers are good for the person."""
     card = a_card(outcome_at_or_above="granted", outcome_below="refused")
@@ -254,6 +270,9 @@ CASES: Mapping[str, Case] = {
     ),
     "higher_is_better": where_higher_is_better(),
     "near_threshold": near_the_threshold(),
+    "almost_certain": case_with_score(0.998),
+    "almost_nought": almost_nought(),
+    "deadline_over": deadline_over(),
     "outside_background": case_with_score(reliability=some_reliability(outside_background=("rent_eur_month",))),
     "twice_outside_background": case_with_score(
         reliability=some_reliability(outside_background=("rent_eur_month", "moves_in_year"))

@@ -75,7 +75,9 @@ def test_contributions_carry_their_sign() -> None:
         (0.6045, 0.604, "knapp über 60,4", "just over 60.4"),
         (0.604, 0.604, "60,4", "60.4"),
         (0.57, 0.57, "57", "57"),
-        (0.0004, 0.6, "0", "0"),
+        (0.0004, 0.6, "weniger als 1", "less than 1"),
+        (0.9983, 0.6, "mehr als 99", "more than 99"),
+        (0.0, 0.6, "0", "0"),
         (1.0, 0.6, "100", "100"),
     ],
 )
@@ -97,5 +99,8 @@ def test_no_shown_number_lies_on_the_other_side_of_the_threshold(score: float, t
     limit = round(threshold * 100, 6)
     if shown.isdigit():
         assert (int(shown) >= limit) == (score >= threshold)
+    elif shown in ("less than 1", "more than 99"):
+        assert (shown == "more than 99") == (score >= threshold)
+        assert 1 <= limit <= 99
     elif score != threshold:
         assert shown.startswith("just under" if score < threshold else "just over")
