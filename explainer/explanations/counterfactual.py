@@ -31,7 +31,8 @@ class Counterfactual:
         changes: Only features the card calls actionable (or, for ``Recourse.disputed``, disputable).
         score: The model's score after the changes, in the card's score unit; None where a rule decides before it.
         outcome: Outcome id after the changes.
-        fewest_changes_proven: Whether every smaller set of changes was searched exhaustively.
+        fewest_changes_proven: Whether no smaller set of changes gives the outcome, whatever values the card allows are
+            chosen, shown or not.
 
     Raises:
         ValueError: If there are no changes, or one feature changes twice.
@@ -58,9 +59,10 @@ class NoCounterfactual:
 
     Attributes:
         reason: ``nothing_actionable`` if the person can change nothing that could matter, ``none_found`` if no change
-            that was tried gives the other outcome.
-        proven: Whether every possible change was tried.
-        closest_score: The score nearest to the threshold that was reached, in the card's score unit, or None.
+            that can be shown gives the other outcome.
+        proven: Whether no values that the card allows give the other outcome, shown or not.
+        closest_score: The score nearest to the threshold that a change reached, in the card's score unit; None where
+            no change came nearer than the person's own score.
     """
 
     reason: Literal["nothing_actionable", "none_found"]

@@ -42,8 +42,12 @@ def no_counterfactual_part(narrator: Narrator) -> NoCounterfactualPart | None:
     if none is None:
         return None
     sentence = narrator.say(f"counterfactual.{_reason_phrase(narrator, none)}")
-    if none.closest_score is not None and narrator.facts.numbers.score_numbers is not None:
-        sentence += " " + narrator.say("counterfactual.closest", score=narrator.score(none.closest_score))
+    numbers = narrator.facts.numbers.score_numbers
+    if none.closest_score is not None and numbers is not None:
+        closest = narrator.score(none.closest_score)
+        # Nearer by less than is printed would be told as the person's own number.
+        if closest != narrator.score(numbers.score):
+            sentence += " " + narrator.say("counterfactual.closest", score=closest)
     return NoCounterfactualPart(reason=none.reason, proven=none.proven, sentence=sentence)
 
 

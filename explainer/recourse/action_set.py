@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.features import Feature
+from models.features import FLOAT32_MAX, Feature
 from models.package import ModelPackage
 
 MAX_VALUES = 20_000
@@ -71,7 +71,8 @@ class Candidates:
         position: Position of the feature.
         values: Other values than the person's own, ascending, as the model reads them.
         step: Distance between values that people use; 0 for categories.
-        complete: Whether every other value would have the outcome of one of these.
+        complete: Whether every other value that people use would have the outcome of one of these. It says nothing
+            about values between the steps; those are for :mod:`explainer.recourse.proof`.
     """
 
     position: int
@@ -80,8 +81,25 @@ class Candidates:
     complete: bool
 
 
-def actions(package: ModelPackage, space: SearchSpace, row: Numbers) -> tuple[Candidates, ...]:
-    """List what this person could change: direction, bounds and step of the card, within the background's range.
+@dataclass(frozen=True, kw_only=True)
+class AllowedRange:
+    """Every value to which one person may change one feature.
+
+    Attributes:
+        position: Position of the feature.
+        low: Lowest value.
+        high: Highest value.
+        whole: Whether only whole numbers are values.
+    """
+
+    position: int
+    low: float
+    high: float
+    whole: bool
+
+
+def allowed_ranges(package: ModelPackage, space: SearchSpace, row: Numbers) -> tuple[AllowedRange, ...]:
+    """List what this person could change and how far: direction and bounds of the card, whatever the step.
 
     Args:
         package: The verified package.
@@ -89,17 +107,44 @@ def actions(package: ModelPackage, space: SearchSpace, row: Numbers) -> tuple[Ca
         row: Raw row of the person, shape (n_features,).
 
     Returns:
-        One entry per feature that has at least one value to try; features that nothing reads are left out.
+        One entry per feature that has another value; features that nothing reads are left out.
     """
     found = []
     for position, feature in _features_that_matter(package, space):
         allowed = feature.actionable
         if allowed is None or feature.protected:
             continue
-        own = float(row[position])
-        low = max(allowed.minimum, own) if allowed.direction == "up" else allowed.minimum
-        high = min(allowed.maximum, own) if allowed.direction == "down" else allowed.maximum
-        found.append(_numbers_between(space, position, _step_of(feature), (low, high), own))
+        own, whole = float(row[position]), feature.kind == "integer"
+        low = max(allowed.minimum, own if allowed.direction == "up" else -FLOAT32_MAX, -FLOAT32_MAX)
+        high = min(allowed.maximum, own if allowed.direction == "down" else FLOAT32_MAX, FLOAT32_MAX)
+        if whole:
+            low, high = float(np.ceil(low)), float(np.floor(high))
+        if low < high or low == high != own:
+            found.append(AllowedRange(position=position, low=low, high=high, whole=whole))
+    return tuple(found)
+
+
+def actions(
+    package: ModelPackage, space: SearchSpace, row: Numbers, *, beyond_background: bool = False
+) -> tuple[Candidates, ...]:
+    """List the values worth showing to this person: within the allowed ranges, on the card's step.
+
+    Args:
+        package: The verified package.
+        space: Of the same package.
+        row: Raw row of the person, shape (n_features,).
+        beyond_background: Whether values that nobody in the background has are listed, too.
+
+    Returns:
+        One entry per feature that has at least one value to try; features that nothing reads are left out.
+    """
+    found = []
+    for allowed in allowed_ranges(package, space, row):
+        position, limits = allowed.position, (allowed.low, allowed.high)
+        if not beyond_background:
+            limits = _within_background(space, position, limits)
+        step = _step_of(package.card.features[position])
+        found.append(_numbers_between(space, position, step, limits, float(row[position])))
     return tuple(candidates for candidates in found if len(candidates.values))
 
 
@@ -125,7 +170,8 @@ def disputable_values(package: ModelPackage, space: SearchSpace, row: Numbers) -
         else:
             low = -math.inf if feature.minimum is None else feature.minimum
             high = math.inf if feature.maximum is None else feature.maximum
-            found.append(_numbers_between(space, position, _step_of(feature), (low, high), own))
+            limits = _within_background(space, position, (low, high))
+            found.append(_numbers_between(space, position, _step_of(feature), limits, own))
     return tuple(candidates for candidates in found if len(candidates.values))
 
 
@@ -174,10 +220,14 @@ def _step_of(feature: Feature) -> float:
     return max(1.0, float(round(step))) if feature.kind == "integer" else step
 
 
+def _within_background(space: SearchSpace, position: int, limits: tuple[float, float]) -> tuple[float, float]:
+    return max(limits[0], space.lowest[position]), min(limits[1], space.highest[position])
+
+
 def _numbers_between(
     space: SearchSpace, position: int, step: float, limits: tuple[float, float], own: float
 ) -> Candidates:
-    low, high = max(limits[0], space.lowest[position]), min(limits[1], space.highest[position])
+    low, high = limits
     complete = True
     if (high - low) / step <= MAX_VALUES:
         values = values_on_grid(low, high, step)

@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 
 from explainer.explanations.model_outcome import reaches_outcome
 from explainer.recourse.action_set import Candidates, SearchSpace, values_on_grid
+from explainer.recourse.verification import SCORE_TOLERANCE
 from models.package import ModelPackage
+from models.statutory_rules import fired_on_rows
 
 MAX_VALUE_PAIRS = 200_000
 """Pairs of values asked of the statutory rules; beyond them only the nearest value of each interval is tried."""
 
 MAX_CELLS = 20_000
-"""Pairs of intervals asked of the model; beyond them intervals are left out and nothing is proven."""
+"""Pairs of intervals asked of the model; beyond them intervals are left out."""
 
 Numbers = NDArray[np.float64]
 
@@ -63,14 +65,16 @@ class NearestChanges:
         score: The person's score, None where a rule decided before it.
 
     Attributes:
-        closest_score: Of all scores met on this side of the threshold the one nearest to it.
+        closest_score: Of the scores that were tried, left the outcome as it is and lie nearer to the threshold than
+            the person's own score, the nearest one; None where nothing came nearer.
     """
 
     def __init__(
         self, package: ModelPackage, space: SearchSpace, row: Numbers, outcome: str, score: float | None
     ) -> None:
         self._package, self._space, self._row, self._outcome = package, space, row, outcome
-        self.closest_score = score
+        self._own_score = score
+        self.closest_score: float | None = None
 
     def single(self, candidates: Candidates) -> Found | None:
         """Find the nearest value of one feature that gives the outcome, or None if no value does."""
@@ -85,7 +89,7 @@ class NearestChanges:
         between = values_on_grid(min(last_without, best), max(last_without, best), candidates.step)
         return self._nearest_of(candidates.position, between[between != own]) or found
 
-    def pair(self, first: Candidates, second: Candidates) -> tuple[Found | None, bool]:
+    def pair(self, first: Candidates, second: Candidates) -> Found | None:
         """Find the nearest pair of values that gives the outcome.
 
         Args:
@@ -93,20 +97,26 @@ class NearestChanges:
             second: Values of another one, later in the card.
 
         Returns:
-            The pair, or None if none gives the outcome; and whether every pair was covered.
+            The pair, or None if none was found.
         """
-        one, other, complete = self._lines_of_pair(first, second)
+        one, other = self._lines_of_pair(first, second)
         cells = self._rows_of_pair(one.position, one.representatives, other.position, other.representatives)
-        by_cell = self._scores_of(cells).reshape(len(one.representatives), len(other.representatives))
+        by_cell = self.scores_of(cells).reshape(len(one.representatives), len(other.representatives))
         rows = self._rows_of_pair(one.position, one.values, other.position, other.values)
         scores = by_cell[np.ix_(one.interval, other.interval)].ravel()
-        return self._cheapest(rows, scores, (one.position, other.position)), complete
+        return self._cheapest(rows, scores, (one.position, other.position))
+
+    def scores_of(self, rows: Numbers) -> Numbers:
+        """Score raw rows of shape (n_rows, n_features), and remember the one that came closest."""
+        scores = self._package.model.score(rows)
+        self._note_closest(rows, scores)
+        return scores
 
     def _nearest_of(self, position: int, values: Numbers) -> Found | None:
         if not len(values):
             return None
         line = self._line(position, values)
-        scores = self._scores_of(self._rows_with(position, line.representatives))[line.interval]
+        scores = self.scores_of(self._rows_with(position, line.representatives))[line.interval]
         return self._cheapest(self._rows_with(position, values), scores, (position,))
 
     def _cheapest(self, rows: Numbers, scores: Numbers, changed: tuple[int, ...]) -> Found | None:
@@ -124,27 +134,32 @@ class NearestChanges:
         distances: Numbers = np.abs(values - self._row[position])
         return distances / self._space.spreads[position]
 
-    def _scores_of(self, rows: Numbers) -> Numbers:
-        scores = self._package.model.score(rows)
-        threshold = self._package.card.threshold
-        if self.closest_score is not None:
-            here = scores[(scores >= threshold) == (self.closest_score >= threshold)]
-            nearest = np.append(here, self.closest_score)
-            self.closest_score = float(nearest[np.argmin(np.abs(nearest - threshold))])
-        return scores
+    def _note_closest(self, rows: Numbers, scores: Numbers) -> None:
+        if self._own_score is None:
+            return
+        card = self._package.card
+        same_side = (scores >= card.threshold) == (self._own_score >= card.threshold)
+        so_far = self._own_score if self.closest_score is None else self.closest_score
+        # A batch may differ from a single row in the last bits; that is not nearer.
+        nearer = np.abs(scores - card.threshold) < abs(so_far - card.threshold) - SCORE_TOLERANCE
+        rows, scores = rows[same_side & nearer], scores[same_side & nearer]
+        # Where a rule decides, no number is told.
+        for rule in card.rules:
+            free = ~fired_on_rows(rule, card.features, rows)
+            rows, scores = rows[free], scores[free]
+        if len(scores):
+            self.closest_score = float(scores[np.argmin(np.abs(scores - card.threshold))])
 
-    def _lines_of_pair(self, first: Candidates, second: Candidates) -> tuple[_Line, _Line, bool]:
-        """Give the values of both features to combine, and whether they stand for all pairs."""
-        both, complete = (first, second), first.complete and second.complete
+    def _lines_of_pair(self, first: Candidates, second: Candidates) -> tuple[_Line, _Line]:
+        both = (first, second)
         values = [self._needed_in_pairs(one) for one in both]
         if len(values[0]) * len(values[1]) > MAX_VALUE_PAIRS:
-            values, complete = [self._nearest_per_interval(one) for one in both], False
+            values = [self._nearest_per_interval(one) for one in both]
         lines = [self._line(one.position, some) for one, some in zip(both, values, strict=True)]
         if len(lines[0].representatives) * len(lines[1].representatives) > MAX_CELLS:
             each = int(MAX_CELLS**0.5)
             lines = [self._line(line.position, _evenly_thinned(line.representatives, each)) for line in lines]
-            complete = False
-        return lines[0], lines[1], complete
+        return lines[0], lines[1]
 
     def _needed_in_pairs(self, candidates: Candidates) -> Numbers:
         if candidates.position in self._space.read_by_rules:

@@ -1,8 +1,9 @@
 """Searches what another input would have meant: fewest changes first, then the smallest ones.
 
-Single changes are tried exhaustively, and pairs where no single change gives the other outcome, so "fewest changes" is
-proven for one and two. Sizes of changes are measured in typical spreads between people, so that 10 euros of rent and 10
-euros of assets do not count the same.
+Values that are shown lie on the card's step and, as long as one of them works, inside the background's range: first one
+change, then two, and only then values beyond it. What is claimed about values that are not shown, above all that fewer
+changes are not enough, is proven for every value the card allows, or it is not claimed. Sizes of changes are measured
+in typical spreads between people, so that 10 euros of rent and 10 euros of assets do not count the same.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,9 +14,10 @@ from numpy.typing import NDArray
 
 from explainer.decisions.decision import Value
 from explainer.explanations.counterfactual import Change, Counterfactual, NoCounterfactual, Recourse
-from explainer.explanations.model_outcome import ModelOutcome, outcome_of_row
-from explainer.recourse.action_set import Candidates, SearchSpace, actions, disputable_values
+from explainer.explanations.model_outcome import ModelOutcome, outcome_of_row, rules_in_order
+from explainer.recourse.action_set import AllowedRange, SearchSpace, actions, allowed_ranges, disputable_values
 from explainer.recourse.nearest import Found, NearestChanges
+from explainer.recourse.proof import Proof
 from explainer.recourse.verification import verify_counterfactual
 from models.features import from_row, to_row
 from models.package import ModelPackage
@@ -68,6 +70,7 @@ class _Search:
         score = now.score if now.deciding_rule is None else None
         self._package, self._space, self._row, self._now = package, space, row, now
         self._nearest = NearestChanges(package, space, row, other, score)
+        self._proof = Proof(package, space, row, other, self._nearest.scores_of)
 
     def for_actions(self) -> tuple[list[Found], bool, NoCounterfactual | None]:
         """Search what the person could change.
@@ -75,20 +78,43 @@ class _Search:
         Returns:
             Best first; whether fewer changes were ruled out; the reason if nothing was found.
         """
-        candidates = actions(self._package, self._space, self._row)
-        if not self._could_matter(candidates):
-            return [], True, NoCounterfactual(reason="nothing_actionable", proven=True, closest_score=self._closest)
-        singles = _found_ones(self._nearest.single(one) for one in candidates)
-        if singles:
-            return singles[:MAX_COUNTERFACTUALS], True, None
-        complete = all(one.complete for one in candidates)
-        results = [self._nearest.pair(*pair) for pair in combinations(candidates, MAX_CHANGES)]
-        pairs = _found_ones(found for found, _ in results)
-        if pairs:
-            return pairs[:MAX_COUNTERFACTUALS], complete, None
-        # Where no more features can change than are changed together, everything was tried.
-        proven = complete and len(candidates) <= MAX_CHANGES and all(covered for _, covered in results)
-        return [], proven, NoCounterfactual(reason="none_found", proven=proven, closest_score=self._closest)
+        ranges = allowed_ranges(self._package, self._space, self._row)
+        if not self._could_matter(ranges):
+            return [], True, NoCounterfactual(reason="nothing_actionable", proven=True)
+        usual = actions(self._package, self._space, self._row)
+        found = _found_ones(self._nearest.single(one) for one in usual)
+        if found:
+            return found[:MAX_COUNTERFACTUALS], True, None
+        open_singles = self._not_ruled_out((one,) for one in ranges)
+        found = _found_ones(self._nearest.pair(*pair) for pair in combinations(usual, MAX_CHANGES))
+        if not found:
+            found = self._found_in(open_singles)
+        open_pairs = [] if found else self._not_ruled_out(combinations(ranges, MAX_CHANGES))
+        if not found:
+            found = self._found_in(open_pairs)
+        if found:
+            return found[:MAX_COUNTERFACTUALS], len(found[0].values) == 1 or not open_singles, None
+        # Where no more features can change than are changed together, every combination was looked at.
+        proven = not open_singles and not open_pairs and len(ranges) <= MAX_CHANGES
+        closest = self._nearest.closest_score
+        return [], proven, NoCounterfactual(reason="none_found", proven=proven, closest_score=closest)
+
+    def _not_ruled_out(self, sets: Iterable[tuple[AllowedRange, ...]]) -> list[tuple[AllowedRange, ...]]:
+        return [ranges for ranges in sets if not self._proof.rules_out(ranges)]
+
+    def _found_in(self, sets: Sequence[tuple[AllowedRange, ...]]) -> list[Found]:
+        """Search one or two features up to the card's bounds."""
+        if not sets:
+            return []
+        listed = actions(self._package, self._space, self._row, beyond_background=True)
+        by_position = {candidates.position: candidates for candidates in listed}
+        results = []
+        for ranges in sets:
+            chosen = [by_position[one.position] for one in ranges if one.position in by_position]
+            if len(chosen) == len(ranges):
+                search = self._nearest.single if len(chosen) == 1 else self._nearest.pair
+                results.append(search(*chosen))
+        return _found_ones(results)
 
     def for_disputed_values(self) -> list[Found]:
         """Search single values that could be wrong, nearest first."""
@@ -110,17 +136,18 @@ class _Search:
             fewest_changes_proven=proven,
         )
 
-    @property
-    def _closest(self) -> float | None:
-        return self._nearest.closest_score
+    def _could_matter(self, ranges: Sequence[AllowedRange]) -> bool:
+        """Say whether any action touches what decided.
 
-    def _could_matter(self, candidates: Sequence[Candidates]) -> bool:
-        """Say whether any action touches what decided; a rule goes on deciding as long as what it reads stays."""
+        A rule goes on deciding as long as what it reads stays, and what the rules before it read.
+        """
         if self._now.deciding_rule is None:
-            return bool(candidates)
+            return bool(ranges)
         card = self._package.card
-        rule = next(rule for rule in card.rules if rule.id == self._now.deciding_rule)
-        return any(card.features[one.position].name in rule.feature_names for one in candidates)
+        rules = rules_in_order(card)
+        deciding = next(number for number, rule in enumerate(rules) if rule.id == self._now.deciding_rule)
+        read = frozenset(name for rule in rules[: deciding + 1] for name in rule.feature_names)
+        return any(card.features[one.position].name in read for one in ranges)
 
 
 def _found_ones(results: Iterable[Found | None]) -> list[Found]:

@@ -7,8 +7,17 @@ import pytest
 from explainer.errors import UntrustworthyExplanationError
 from explainer.explanations.document import Audience, ExplanationDocument, Language
 from explainer.narration.document_builder import build_document
-from tests.builders import INPUTS, a_card, a_decision, a_private_part, some_facts, some_numbers, some_score_numbers
-from tests.unit.narration.cases import AUDIENCES, CASES, LANGUAGES, document_of
+from tests.builders import (
+    INPUTS,
+    a_card,
+    a_decision,
+    a_private_part,
+    no_recourse,
+    some_facts,
+    some_numbers,
+    some_score_numbers,
+)
+from tests.unit.narration.cases import AUDIENCES, CASES, LANGUAGES, case_with_numbers, document_of
 from tests.unit.narration.reading import full_text, section_text
 
 SECTIONS = (
@@ -195,9 +204,9 @@ def test_no_counterfactual_says_what_is_known_and_no_more() -> None:
         section_text(document_of(case), "counterfactual")
         for case in ("no_counterfactual_proven", "no_counterfactual_unproven")
     )
-    assert "Keine Änderung hätte zu einem anderen Ergebnis" in proven
+    assert "Keine Änderung davon hätte zu einem anderen Ergebnis" in proven
     assert "Am nächsten an die Grenze kam eine Rechnung mit der Zahl 61." in proven
-    assert "Ganz ausschließen können wir es nicht." in unproven
+    assert "Es kann trotzdem eines geben." in unproven
     assert "Zusage" not in proven + unproven
 
 
@@ -205,9 +214,15 @@ def test_counterfactual_is_an_example_and_no_promise() -> None:
     text = section_text(document_of("refused"), "counterfactual")
     assert "950 Euro im Monat statt 1.180 Euro im Monat. Dann wäre die Zahl 55 gewesen." in text
     assert "Es ist keine Zusage." in text
-    assert "Eine einzelne andere Angabe hätte nicht gereicht." in section_text(
-        document_of("two_changes"), "counterfactual"
-    )
+    two = section_text(document_of("two_changes"), "counterfactual")
+    assert "Von den Angaben, die Sie selbst ändern können, hätte eine allein nicht gereicht." in two
+
+
+def test_the_own_number_is_never_told_as_the_closest_example() -> None:
+    own = some_facts("subject", "de").numbers.score_numbers
+    assert own is not None
+    case = case_with_numbers(recourse=no_recourse(closest_score=own.score + 0.0001))
+    assert "Am nächsten" not in section_text(build_document(case("subject", "de")), "counterfactual")
 
 
 def test_reasons_are_quoted_word_for_word_or_said_to_be_missing() -> None:

@@ -84,12 +84,10 @@ def test_directions_are_respected() -> None:
     assert (found.none.reason, found.none.proven) == ("none_found", True)
 
 
-def test_nothing_actionable_is_said_so_with_the_score_that_remains() -> None:
+def test_nothing_actionable_is_said_so_and_the_own_score_is_no_example() -> None:
     trees = forest(Split(0, 1.0, -1.0, 1.0), n_features=1)
-    package = package_of(trees, None)
-    found = find_recourse(package, {"one": 0})
-    score = outcome_of_row(package, np.array([0.0])).score
-    assert found.none == NoCounterfactual(reason="nothing_actionable", proven=True, closest_score=score)
+    found = find_recourse(package_of(trees, None), {"one": 0})
+    assert found.none == NoCounterfactual(reason="nothing_actionable", proven=True, closest_score=None)
 
 
 def test_values_that_could_be_wrong_are_told_although_nobody_can_change_them() -> None:
@@ -128,17 +126,27 @@ def test_the_closest_score_is_the_best_that_was_reached() -> None:
     assert none.closest_score == outcome_of_row(package, np.array([2.0, 2.0])).score
 
 
+def test_no_score_is_called_closest_where_no_change_came_nearer() -> None:
+    for other_leaf in (-1.0, -2.0):
+        trees = forest(Split(0, 1.0, -1.0, other_leaf), n_features=1)
+        none = find_recourse(package_of(trees, EITHER), {"one": 0}).none
+        assert none == NoCounterfactual(reason="none_found", proven=True, closest_score=None)
+
+
+def test_a_score_that_a_rule_keeps_from_being_told_is_not_the_closest() -> None:
+    trees = forest(Split(1, 2.0, -1.0, -0.5), n_features=2)
+    none = find_recourse(package_of(trees, EITHER, EITHER, rules=[RULE]), {"one": 0, "two": 0}).none
+    assert none == NoCounterfactual(reason="none_found", proven=True, closest_score=None)
+
+
 @pytest.mark.parametrize("limit", ["MAX_CELLS", "MAX_VALUE_PAIRS"])
-def test_a_search_cut_short_finds_less_and_claims_no_proof(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    never = forest(Split(0, 1.0, -1.0, Split(1, 1.0, -1.0, -0.5)), n_features=2)
-    package = package_of(never, EITHER, EITHER)
-    none = find_recourse(package, {"one": 0, "two": 0}).none
-    assert none is not None
-    assert none.proven
+def test_a_search_cut_short_finds_less_and_shows_nothing_wrong(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    package, inputs = package_of(both_needed(), EITHER, EITHER, rules=[RULE]), {"one": 0, "two": 0}
+    assert find_recourse(package_of(both_needed(), EITHER, EITHER), inputs).counterfactuals
     monkeypatch.setattr(nearest, limit, 2)
-    none = find_recourse(package, {"one": 0, "two": 0}).none
+    none = find_recourse(package, inputs).none
     assert none is not None
-    assert not none.proven
+    assert not none.proven, "1.1 grants"
 
 
 RULE = {"id": "rule", "condition": {"greater": [{"feature": "two"}, 1.2]}, "outcome": "refused"}
@@ -162,6 +170,15 @@ def test_a_rule_that_reads_nothing_actionable_leaves_only_the_dispute() -> None:
     found = find_recourse(package_of(trees, EITHER, None, rules=[RULE]), {"one": 0, "two": 3})
     assert found.none == NoCounterfactual(reason="nothing_actionable", proven=True)
     assert [changes(one) for one in found.disputed] == [{"two": 1.2}]
+
+
+def test_a_rule_that_goes_before_the_deciding_one_matters_too() -> None:
+    trees = forest(Split(0, -9.0, -1.0, 1.0), n_features=2)
+    first = {"id": "first", "condition": {"greater": [{"feature": "one"}, 2]}, "outcome": "granted"}
+    package = package_of(trees, EITHER, None, rules=[first, RULE])
+    assert outcome_of_row(package, np.array([0.0, 3.0])).deciding_rule == "rule"
+    found = find_recourse(package, {"one": 0, "two": 3})
+    assert [changes(one) for one in found.counterfactuals] == [{"one": 2.5}]
 
 
 def test_rule_and_score_are_changed_together() -> None:
@@ -260,7 +277,6 @@ def test_nobody_finds_fewer_or_smaller_changes(seed: int, *, with_rules: bool) -
         assert found.none is not None
         return
     first = found.counterfactuals[0]
-    assert first.fewest_changes_proven
     spreads = dict(zip(NAMES, SearchSpace.of(package).spreads, strict=True))
     cost = sum(abs(float(one.after) - float(one.before)) / spreads[one.feature] for one in first.changes)
     assert (len(first.changes), cost) == (best[0], pytest.approx(best[1]))
