@@ -1,11 +1,14 @@
 """Who is let in, how, and what the access log keeps of it."""
 
+import asyncio
 import logging
 
 import httpx
 import pytest
+from starlette.types import Message, Receive, Scope, Send
 
 from explainer.api.access_log import masked_path
+from explainer.api.unexpected_errors import WithoutWords
 from explainer.use_cases.open_session import COOKIE_NAMES, session_of, sign_in_staff
 from explainer.use_cases.passwords import password_fits
 from tests.demo_city import RunningCity
@@ -37,6 +40,9 @@ def test_a_subjects_session_is_no_staff_session(demo_city: RunningCity) -> None:
     [
         ("/api/v1/decisions/KB-7F3K-9QXW-2M/explanations", "/api/v1/decisions/…/explanations"),
         ("/api/v1/explanations/0123456789abcdef0123456789abcdef", "/api/v1/explanations/…"),
+        ("/api/v1/decisions/kb-7f3k-9qxw-2m", "/api/v1/decisions/…"),
+        ("/api/v1/decisions/7F3K9QXW2M/supersede", "/api/v1/decisions/…/supersede"),
+        ("/de/staff/decisions/KB7F3K9QXW2M", "/de/staff/decisions/…"),
         ("/de/register/wohngeld", "/de/register/wohngeld"),
         ("/x\r\nfake line", "/x\\r\\nfake line"),
     ],
@@ -63,3 +69,53 @@ def test_an_unknown_user_is_checked_like_a_wrong_password() -> None:
     """Both run argon2; a shortcut for unknown names would tell them apart by time."""
     assert not password_fits(None, "nobody has this password")
     assert not password_fits("$argon2id$broken", "x")
+
+
+def test_an_unexpected_error_is_logged_without_its_words(caplog: pytest.LogCaptureFixture) -> None:
+    async def fails(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        raise RuntimeError("Einkommen 2150")
+
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    async def receive() -> Message:
+        return {"type": "http.request"}
+
+    with caplog.at_level(logging.ERROR):
+        asyncio.run(WithoutWords(fails)({"type": "http", "path": "/", "headers": []}, receive, send))
+    assert sent[0]["status"] == 500
+    assert "RuntimeError at " in caplog.text
+    assert "2150" not in caplog.text
+
+
+@pytest.mark.parametrize("path", ["/de/why", "/api/v1/decisions"])
+def test_no_body_is_larger_than_the_installation_allows(demo_city: RunningCity, path: str) -> None:
+    with demo_city.as_case_system() as client:
+        answer = client.post(
+            path, content=b"x" * 300_000, headers={"Content-Type": "application/x-www-form-urlencoded"}
+        )
+    assert answer.status_code == 413
+
+
+def test_ten_thousand_names_in_a_body_are_read_at_once(demo_city: RunningCity) -> None:
+    names = ",".join(f'"n{number}":1' for number in range(20_000)) + ',"n0":1'
+    with demo_city.as_case_system() as client:
+        answer = client.post(
+            "/api/v1/decisions", content="{" + names + "}", headers={"Content-Type": "application/json"}
+        )
+    assert answer.status_code == 422
+    assert "twice" in answer.text
+
+
+@pytest.mark.parametrize("path", ["/", "/readyz", "/log/checkpoint", "/api/v1/register"])
+def test_head_is_answered_like_get_without_a_body(demo_city: RunningCity, path: str) -> None:
+    with demo_city.client() as client:
+        assert client.head(path).status_code == client.get(path).status_code == 200
+        assert client.head(path).content == b""
+
+
+def test_a_version_that_no_entry_can_have_is_refused_on_the_page(demo_city: RunningCity) -> None:
+    with demo_city.client() as client:
+        assert client.get("/de/register/wohngeld?version=99999999999999999999").status_code == 422
