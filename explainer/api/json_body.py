@@ -1,6 +1,7 @@
 """Read a JSON body: limited in size, one meaning only, NaN and infinities kept visible so that they are reported."""
 
 import json
+import re
 from typing import Any
 
 from fastapi import Request
@@ -9,6 +10,8 @@ from starlette.exceptions import HTTPException
 from models.errors import InputProblem, InvalidInputError
 
 MAX_NESTING = 20
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 async def read_json_body(request: Request, *, max_bytes: int) -> Any:
@@ -72,7 +75,7 @@ def _refuse_lone_surrogates_and_depth(value: Any, *, depth: int) -> None:
     if depth > MAX_NESTING:
         raise _not_json("The body nests too deeply.")
     if isinstance(value, str):
-        if any("\ud800" <= sign <= "\udfff" for sign in value):
+        if _LONE_SURROGATE.search(value):
             raise _not_json("The body holds half a character (a lone surrogate).")
     elif isinstance(value, list):
         for item in value:
