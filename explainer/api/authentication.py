@@ -14,7 +14,7 @@ from explainer.use_cases.service import Service
 MAX_HEADER_LENGTH = 500
 
 
-def service_of(request: Request) -> Service:
+async def service_of(request: Request) -> Service:
     """The installation this application serves."""
     service = request.app.state.service
     if not isinstance(service, Service):
@@ -62,28 +62,28 @@ def _staff_in_session(request: Request, service: Service, csrf: str) -> Caller:
     return session.caller
 
 
-def some_caller(caller: Annotated[Caller | None, Depends(caller_or_nobody)]) -> Caller:
+async def some_caller(caller: Annotated[Caller | None, Depends(caller_or_nobody)]) -> Caller:
     """Who calls; nobody is refused."""
     if caller is None:
         raise NotSignedInError("Send 'Authorization: Bearer <key or token>' or 'Authorization: AccessCode <code>'.")
     return caller
 
 
-def case_system(caller: Annotated[Caller, Depends(some_caller)]) -> CaseSystem:
+async def case_system(caller: Annotated[Caller, Depends(some_caller)]) -> CaseSystem:
     """A case system; everybody else is refused."""
     if not isinstance(caller, CaseSystem):
         raise NotAllowedError("Only case systems may do this.")
     return caller
 
 
-def case_system_or_staff(caller: Annotated[Caller, Depends(some_caller)]) -> CaseSystem | Staff:
+async def case_system_or_staff(caller: Annotated[Caller, Depends(some_caller)]) -> CaseSystem | Staff:
     """A case system or staff; subjects are refused."""
     if isinstance(caller, Subject):
         raise NotAllowedError("Only case systems and staff may do this.")
     return caller
 
 
-def subject_or_staff(caller: Annotated[Caller, Depends(some_caller)]) -> Subject | Staff:
+async def subject_or_staff(caller: Annotated[Caller, Depends(some_caller)]) -> Subject | Staff:
     """A subject or staff; case systems are refused."""
     if isinstance(caller, CaseSystem):
         raise NotAllowedError("A case system cannot ask for a person's explanation.")

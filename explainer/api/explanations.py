@@ -1,7 +1,7 @@
 """Explanations over HTTP: of a decision, of inputs, and again as they were delivered."""
 
 from fastapi import APIRouter, Request
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 
 from explainer.api.answers import PROBLEMS, ExplanationAnswer
 from explainer.api.authentication import CaseSystemOrStaff, ServiceArg, SomeCaller, SubjectOrStaff
@@ -32,7 +32,7 @@ NO_STORE = {"Cache-Control": "no-store"}
 )
 def post_explanation(
     request: Request, service: ServiceArg, caller: SubjectOrStaff, reference: str, body: OptionalJsonBody
-) -> JSONResponse:
+) -> Response:
     """Explain a decision; the log entry commits before the answer leaves."""
     wanted = checked_body(body, ExplanationRequest)
     delivered = explain_decision(
@@ -55,7 +55,7 @@ def post_explanation(
 )
 def post_inputs_explanation(
     request: Request, service: ServiceArg, caller: CaseSystemOrStaff, slug: str, body: JsonBody
-) -> JSONResponse:
+) -> Response:
     """Explain what a model makes of some inputs, without a decision; logged too."""
     wanted = checked_body(body, InputsExplanationRequest)
     delivered = explain_inputs(
@@ -78,9 +78,14 @@ def get_explanation(service: ServiceArg, caller: SomeCaller, explanation_id: str
     return Response(stored, media_type="application/json", headers={**NO_STORE, "ETag": f'"{digest}"'})
 
 
-def _delivered(delivered: DeliveredExplanation) -> JSONResponse:
+def _delivered(delivered: DeliveredExplanation) -> Response:
     location = f"/api/v1/explanations/{delivered.document.id}"
-    return JSONResponse(delivered.as_json(), status_code=201, headers={**NO_STORE, "Location": location})
+    return Response(
+        delivered.as_bytes(),
+        status_code=201,
+        media_type="application/json",
+        headers={**NO_STORE, "Location": location},
+    )
 
 
 def _language_of(request: Request, service: Service) -> Language:

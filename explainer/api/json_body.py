@@ -1,11 +1,14 @@
 """Read a JSON body: one meaning only, NaN and infinities kept visible so that they are reported."""
 
 import json
+import re
 from typing import Any
 
 from models.errors import InputProblem, InvalidInputError
 
 MAX_NESTING = 20
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 def parse_json(raw: bytes) -> Any:
@@ -48,7 +51,7 @@ def _refuse_lone_surrogates_and_depth(value: Any, *, depth: int) -> None:
     if depth > MAX_NESTING:
         raise _not_json("The body nests too deeply.")
     if isinstance(value, str):
-        if any("\ud800" <= sign <= "\udfff" for sign in value):
+        if _LONE_SURROGATE.search(value):
             raise _not_json("The body holds half a character (a lone surrogate).")
     elif isinstance(value, list):
         for item in value:

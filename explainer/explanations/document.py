@@ -8,10 +8,10 @@ import math
 from datetime import date, datetime
 from typing import Any, Literal
 
-import rfc8785
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_serializer
 
 from explainer.decisions.decision import Value
+from models.canonical_json import canonical_json
 
 SCHEMA: Literal["explanation/1"] = "explanation/1"
 QUANTUM_DIGITS = 9
@@ -220,17 +220,19 @@ class ExplanationDocument(_Part):
 
     def canonical_bytes(self) -> bytes:
         """RFC 8785 bytes: what is hashed, logged and stored."""
-        return rfc8785.dumps(self.as_json())
+        return canonical_json(self.as_json())
 
 
 def _quantised(value: Any) -> Any:
-    if isinstance(value, bool) or value is None or isinstance(value, str | int):
+    # What pydantic dumps has exact types; the most frequent come first.
+    kind = type(value)
+    if kind is str or kind is bool or kind is int or value is None:
         return value
-    if isinstance(value, float):
+    if kind is float:
         if not math.isfinite(value):
             raise ValueError("a document holds finite numbers only")
         rounded = round(value, QUANTUM_DIGITS)
         return 0.0 if rounded == 0 else rounded
-    if isinstance(value, list):
+    if kind is list:
         return [_quantised(item) for item in value]
     return {key: _quantised(item) for key, item in value.items()}

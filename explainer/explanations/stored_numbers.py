@@ -27,7 +27,11 @@ def numbers_to_bytes(numbers: ExplanationNumbers) -> bytes:
         UTF-8; equal numbers give equal bytes.
     """
     # Read once here, so that a whole number where a fraction belongs is not found only when it is read back.
-    content = {"format": FORMAT, "numbers": asdict(_NUMBERS.validate_python(asdict(numbers)))}
+    return _written(_NUMBERS.validate_python(asdict(numbers)))
+
+
+def _written(numbers: ExplanationNumbers) -> bytes:
+    content = {"format": FORMAT, "numbers": _NUMBERS.dump_python(numbers)}
     return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
@@ -55,7 +59,7 @@ def numbers_from_bytes(raw: bytes) -> ExplanationNumbers:
     except ValidationError as error:
         raise _unreadable() from error
     # Anything the reader silently repaired or skipped shows as a difference.
-    if numbers_to_bytes(numbers) != raw:
+    if _written(numbers) != raw:
         raise _unreadable()
     return numbers
 

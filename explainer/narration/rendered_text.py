@@ -1,6 +1,7 @@
 """A finished document as its reader sees it: what the checklist looks at."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from explainer.explanations.document import ExplanationDocument
 from explainer.narration.narrator import Situation
@@ -22,15 +23,21 @@ class RenderedText:
     document: ExplanationDocument
     card: ModelCard
 
+    @cached_property
+    def _sections(self) -> dict[str, tuple[tuple[str, ...], str]]:
+        # Paragraphs and whole text; of two sections with one name, which nobody writes, the first would count.
+        sections = reversed(self.document.text.sections)
+        return {section.id: (section.paragraphs, "\n".join(section.paragraphs)) for section in sections}
+
     def paragraphs(self, section_id: str) -> tuple[str, ...]:
         """Paragraphs of one section; empty where it is missing."""
-        sections = self.document.text.sections
-        return next((section.paragraphs for section in sections if section.id == section_id), ())
+        section = self._sections.get(section_id)
+        return section[0] if section else ()
 
     def shows(self, section_id: str, *wanted: str) -> bool:
         """Whether a section contains every one of these texts."""
-        text = "\n".join(self.paragraphs(section_id))
-        return all(part and part in text for part in wanted)
+        section = self._sections.get(section_id)
+        return section is not None and all(part and part in section[1] for part in wanted)
 
     def says(self, section_id: str, key: str, **values: str) -> bool:
         """Whether a section contains a phrase with these values."""
@@ -40,7 +47,7 @@ class RenderedText:
         """A text of the card in the document's language."""
         return words.in_language(self.document.language)
 
-    @property
+    @cached_property
     def numbers(self) -> NumberWords:
         """Writes numbers as the document does."""
         phrases = phrases_in(self.document.language)

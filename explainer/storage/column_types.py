@@ -1,5 +1,6 @@
 """Column types that keep SQLite and PostgreSQL from giving different answers."""
 
+import re
 from datetime import UTC, datetime
 
 import sqlalchemy as sa
@@ -11,6 +12,8 @@ from models.errors import InputProblem, InvalidInputError
 
 SEQUENCE_NUMBER = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 """64-bit integer on both engines (SQLite knows only ``INTEGER`` as the row id)."""
+
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 class NaiveDatetimeError(TypeError, DontWrapMixin):
@@ -44,7 +47,7 @@ class StorableText(TypeDecorator[str]):
         Raises:
             UnstorableTextError: It holds a NUL character or half of a surrogate pair.
         """
-        if value is not None and ("\x00" in value or any("\ud800" <= character <= "\udfff" for character in value)):
+        if value is not None and _UNSTORABLE.search(value):
             detail = "A text holds a NUL character or half of a surrogate pair; send it without."
             raise UnstorableTextError([InputProblem(pointer="", code="unstorable_text", detail=detail)])
         return value

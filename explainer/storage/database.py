@@ -13,6 +13,7 @@ from explainer.storage import schema
 from explainer.storage.backend import Backend
 from explainer.storage.log_integration import newest_checkpoint, start_log
 from explainer.storage.postgresql_backend import PostgresqlBackend
+from explainer.storage.right_edge import RightEdge
 from explainer.storage.sqlite_backend import SqliteBackend
 from explainer.storage.unit_of_work import SqlUnitOfWork
 from explainer.transparency_log.checkpoint import open_checkpoint
@@ -35,6 +36,7 @@ class SqlDatabase:
     def __init__(self, url: str, *, signer: NoteSigner, clock: Callable[[], datetime]) -> None:
         self._backend = _backend(url)
         self._signer = signer
+        self._edge = RightEdge()
         self._clock = clock
 
     @contextmanager
@@ -48,7 +50,7 @@ class SqlDatabase:
             sqlalchemy.exc.SQLAlchemyError: The engine refused something, also at COMMIT; then nothing is kept.
         """
         with self._backend.writing() as connection:
-            unit = SqlUnitOfWork(connection, self._signer, partial(self._backend.take_log_lock, connection))
+            unit = SqlUnitOfWork(connection, self._signer, self._edge, partial(self._backend.take_log_lock, connection))
             yield unit
             unit.log.integrate_pending(at=self._clock())
 
@@ -56,7 +58,7 @@ class SqlDatabase:
     def reading(self) -> Iterator[UnitOfWork]:
         """A consistent read-only view."""
         with self._backend.reading() as connection:
-            yield SqlUnitOfWork(connection, self._signer, None)
+            yield SqlUnitOfWork(connection, self._signer, self._edge, None)
 
     def migrate(self) -> None:
         """Bring the schema up to date and start the log, in one transaction; safe to call at every start.

@@ -11,6 +11,10 @@ from explainer.storage.rows import record_from, refusing_duplicates, row_from
 from explainer.storage.tables import decision, explanation
 from explainer.use_cases.records import DecisionCounts, DecisionFilter, DecisionRecord
 
+# Built once: putting a statement together costs more than SQLite needs to answer it.
+_INSERT = sa.insert(decision)
+_BY_REFERENCE = sa.select(decision).where(decision.c.reference == sa.bindparam("sought"))
+_SUCCESSOR = sa.select(decision.c.reference).where(decision.c.supersedes == sa.bindparam("sought"))
 _DEPARTED = sa.and_(decision.c.outcome.is_not(None), decision.c.outcome != decision.c.model_outcome)
 
 
@@ -36,7 +40,7 @@ class SqlDecisionStore:
         """
         try:
             with refusing_duplicates(self._connection, f"A decision {record.reference} exists already"):
-                self._connection.execute(sa.insert(decision), row_from(record))
+                self._connection.execute(_INSERT, row_from(record))
         except ConflictError as error:
             if record.supersedes is None or self.successor_of(record.supersedes) in {None, record.reference}:
                 raise
@@ -46,7 +50,7 @@ class SqlDecisionStore:
 
     def get(self, reference: str) -> DecisionRecord | None:
         """Return the decision with this reference, or None."""
-        row = self._connection.execute(sa.select(decision).where(decision.c.reference == reference)).one_or_none()
+        row = self._connection.execute(_BY_REFERENCE, {"sought": reference}).one_or_none()
         return record_from(DecisionRecord, row)
 
     def set_status(self, reference: str, status: DecisionStatus) -> None:
@@ -67,9 +71,7 @@ class SqlDecisionStore:
 
     def successor_of(self, reference: str) -> str | None:
         """Reference of the decision that superseded this one, or None."""
-        return self._connection.execute(
-            sa.select(decision.c.reference).where(decision.c.supersedes == reference)
-        ).scalar_one_or_none()
+        return self._connection.execute(_SUCCESSOR, {"sought": reference}).scalar_one_or_none()
 
     def newest(self, chosen: DecisionFilter, *, limit: int, offset: int = 0) -> Sequence[DecisionRecord]:
         """Decisions that fit, newest first (recorded_at, then reference, both descending).

@@ -9,6 +9,8 @@ from explainer.storage.rows import record_from, refusing_duplicates, row_from
 from explainer.storage.tables import explanation
 from explainer.use_cases.records import ExplanationRecord
 
+_INSERT = sa.insert(explanation)  # built once: putting it together costs more than SQLite needs to run it
+
 
 class SqlExplanationStore:
     """Keeps delivered explanations; see ``use_cases.stores.ExplanationStore``.
@@ -30,7 +32,7 @@ class SqlExplanationStore:
             ConflictError: The id exists.
         """
         with refusing_duplicates(self._connection, f"An explanation with the id {record.id} exists already"):
-            self._connection.execute(sa.insert(explanation), row_from(record))
+            self._connection.execute(_INSERT, row_from(record))
 
     def get(self, explanation_id: str) -> ExplanationRecord | None:
         """Return the explanation with this id, or None."""

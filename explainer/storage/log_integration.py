@@ -7,8 +7,9 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from explainer.errors import LogIntegrityError
+from explainer.storage.right_edge import RightEdge
 from explainer.storage.tables import log_checkpoint, log_entry, log_tile
-from explainer.storage.tile_reader import RightEdgeReader, SqlTileReader
+from explainer.storage.tile_reader import SqlTileReader
 from explainer.transparency_log.checkpoint import Checkpoint, sign_checkpoint
 from explainer.transparency_log.merkle import EMPTY_ROOT
 from explainer.transparency_log.signed_note import NoteSigner
@@ -16,8 +17,12 @@ from explainer.transparency_log.tiles import tile_root
 from explainer.transparency_log.tree import Tree, completed_tiles
 
 _NEWEST_CHECKPOINT = (
-    sa.select(log_checkpoint.c.size, log_checkpoint.c.note).order_by(log_checkpoint.c.size.desc()).limit(1)
+    sa.select(log_checkpoint.c.size, log_checkpoint.c.root, log_checkpoint.c.note)
+    .order_by(log_checkpoint.c.size.desc())
+    .limit(1)
 )
+_INSERT_TILE = sa.insert(log_tile)
+_INSERT_CHECKPOINT = sa.insert(log_checkpoint)
 _LAST_ENTRY = sa.select(sa.func.max(log_entry.c.seq))
 
 
@@ -27,10 +32,12 @@ class StoredCheckpoint:
 
     Attributes:
         size: Number of leaves it is signed for.
+        root: Root hash of their tree.
         note: The signed note.
     """
 
     size: int
+    root: bytes
     note: str
 
     @property
@@ -54,18 +61,18 @@ def newest_checkpoint(connection: Connection) -> StoredCheckpoint:
     row = connection.execute(_NEWEST_CHECKPOINT).one_or_none()
     if row is None:
         raise LogIntegrityError("The log has no checkpoint, not even the one of the empty log: rows have been removed")
-    return StoredCheckpoint(size=row.size, note=row.note)
+    return StoredCheckpoint(size=row.size, root=row.root, note=row.note)
 
 
-def size_to_append_at(connection: Connection, signer: NoteSigner) -> int:
-    """Size of the log for a writer that holds the lock; refuses a log that it must not go on writing.
+def checkpoint_to_append_to(connection: Connection, signer: NoteSigner) -> StoredCheckpoint:
+    """The newest checkpoint, for a writer that holds the lock; refuses a log that it must not go on writing.
 
     Args:
         connection: A connection that holds the log's lock.
         signer: The key that will sign.
 
     Returns:
-        Number of integrated entries.
+        The checkpoint over all entries there are.
 
     Raises:
         LogIntegrityError: Entries and newest checkpoint do not belong together, or the log belongs to another key
@@ -83,32 +90,44 @@ def size_to_append_at(connection: Connection, signer: NoteSigner) -> int:
         raise LogIntegrityError(
             f"The log holds {entries} entries, but its newest checkpoint is signed for {newest.size}"
         )
-    return newest.size
+    return newest
 
 
-def integrate(connection: Connection, signer: NoteSigner, *, old_size: int, new_size: int, at: datetime) -> None:
+def integrate(
+    connection: Connection,
+    signer: NoteSigner,
+    edge: RightEdge,
+    *,
+    before: StoredCheckpoint,
+    new_size: int,
+    at: datetime,
+) -> StoredCheckpoint:
     """Store the tiles that became full and sign one checkpoint over everything.
 
     Args:
         connection: A connection that holds the log's lock and has inserted the entries.
         signer: The log's key.
-        old_size: Number of leaves of the newest checkpoint.
+        edge: What this process remembers of the tree.
+        before: The newest checkpoint.
         new_size: Number of leaves now.
         at: When the checkpoint is signed.
+
+    Returns:
+        The new checkpoint.
 
     Raises:
         LogIntegrityError: The hashes that the tree needs are not all there.
     """
     reader = SqlTileReader(connection)
     tree = Tree(reader, new_size)
-    for path in completed_tiles(old_size, new_size):
+    for path in completed_tiles(before.size, new_size):
         hashes = tree.tile(path.level, path.index)
         connection.execute(
-            sa.insert(log_tile),
+            _INSERT_TILE,
             {"level": path.level, "n": path.index, "hashes": hashes, "root": tile_root(hashes)},
         )
-    root = Tree(RightEdgeReader(reader), new_size).root()
-    _store_checkpoint(connection, signer, Checkpoint(signer.name, new_size, root), at)
+    grown = edge.append(reader, size=before.size, root=before.root, new_size=new_size)
+    return _store_checkpoint(connection, signer, Checkpoint(signer.name, new_size, grown.root()), at)
 
 
 def start_log(connection: Connection, signer: NoteSigner, *, at: datetime) -> None:
@@ -124,13 +143,11 @@ def start_log(connection: Connection, signer: NoteSigner, *, at: datetime) -> No
         _store_checkpoint(connection, signer, Checkpoint(signer.name, 0, EMPTY_ROOT), at)
 
 
-def _store_checkpoint(connection: Connection, signer: NoteSigner, checkpoint: Checkpoint, at: datetime) -> None:
-    connection.execute(
-        sa.insert(log_checkpoint),
-        {
-            "size": checkpoint.tree_size,
-            "root": checkpoint.root_hash,
-            "note": sign_checkpoint(checkpoint, [signer]),
-            "at": at,
-        },
+def _store_checkpoint(
+    connection: Connection, signer: NoteSigner, checkpoint: Checkpoint, at: datetime
+) -> StoredCheckpoint:
+    stored = StoredCheckpoint(
+        size=checkpoint.tree_size, root=checkpoint.root_hash, note=sign_checkpoint(checkpoint, [signer])
     )
+    connection.execute(_INSERT_CHECKPOINT, {"size": stored.size, "root": stored.root, "note": stored.note, "at": at})
+    return stored

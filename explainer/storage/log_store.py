@@ -6,7 +6,8 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from explainer.storage.log_integration import integrate, newest_checkpoint, size_to_append_at
+from explainer.storage.log_integration import StoredCheckpoint, checkpoint_to_append_to, integrate, newest_checkpoint
+from explainer.storage.right_edge import RightEdge
 from explainer.storage.rows import record_from
 from explainer.storage.tables import log_entry, log_leaf, log_sealed
 from explainer.storage.tile_reader import SqlTileReader
@@ -15,6 +16,11 @@ from explainer.transparency_log.merkle import leaf_hash
 from explainer.transparency_log.signed_note import NoteSigner
 from explainer.transparency_log.tiles import check_leaf_size
 from explainer.use_cases.records import LogRecord
+
+# Built once: putting a statement together costs more than SQLite needs to run it.
+_INSERT_ENTRY = sa.insert(log_entry)
+_INSERT_LEAF = sa.insert(log_leaf)
+_INSERT_SEALED = sa.insert(log_sealed)
 
 
 class SqlLogStore:
@@ -26,14 +32,18 @@ class SqlLogStore:
     Args:
         connection: The unit of work's connection.
         signer: The log's key.
+        edge: What this process remembers of the tree.
         take_lock: Waits for other writers of the log; None in a read-only unit of work.
     """
 
-    def __init__(self, connection: Connection, signer: NoteSigner, take_lock: Callable[[], None] | None) -> None:
+    def __init__(
+        self, connection: Connection, signer: NoteSigner, edge: RightEdge, take_lock: Callable[[], None] | None
+    ) -> None:
         self._connection = connection
         self._signer = signer
+        self._edge = edge
         self._take_lock = take_lock
-        self._size_before: int | None = None
+        self._before: StoredCheckpoint | None = None
         self._pending = 0
 
     def append(self, entry: LogEntry, *, sealed: bytes, key_id: str, at: datetime) -> LogRecord:
@@ -71,7 +81,7 @@ class SqlLogStore:
             leaf_hash=leaf_hash(leaf),
         )
         self._connection.execute(
-            sa.insert(log_entry),
+            _INSERT_ENTRY,
             {
                 "seq": record.index,
                 "entry_id": record.entry_id,
@@ -81,10 +91,8 @@ class SqlLogStore:
                 "leaf_hash": record.leaf_hash,
             },
         )
-        self._connection.execute(sa.insert(log_leaf), {"seq": index, "leaf": leaf})
-        self._connection.execute(
-            sa.insert(log_sealed), {"entry_id": record.entry_id, "key_id": key_id, "sealed": sealed}
-        )
+        self._connection.execute(_INSERT_LEAF, {"seq": index, "leaf": leaf})
+        self._connection.execute(_INSERT_SEALED, {"entry_id": record.entry_id, "key_id": key_id, "sealed": sealed})
         self._pending += 1
         return record
 
@@ -94,11 +102,17 @@ class SqlLogStore:
         Args:
             at: When the checkpoint is signed.
         """
-        if self._size_before is None or not self._pending:
+        if self._before is None or not self._pending:
             return
-        new_size = self._size_before + self._pending
-        integrate(self._connection, self._signer, old_size=self._size_before, new_size=new_size, at=at)
-        self._size_before, self._pending = new_size, 0
+        self._before = integrate(
+            self._connection,
+            self._signer,
+            self._edge,
+            before=self._before,
+            new_size=self._before.size + self._pending,
+            at=at,
+        )
+        self._pending = 0
 
     def tree_size(self) -> int:
         """Number of integrated entries this transaction sees."""
@@ -160,10 +174,10 @@ class SqlLogStore:
     def _size_when_locked(self) -> int:
         if self._take_lock is None:
             raise RuntimeError("A read-only unit of work cannot append to the log; open one with writing()")
-        if self._size_before is None:
+        if self._before is None:
             self._take_lock()
-            self._size_before = size_to_append_at(self._connection, self._signer)
-        return self._size_before
+            self._before = checkpoint_to_append_to(self._connection, self._signer)
+        return self._before.size
 
 
 def _records() -> sa.Select[tuple[int, str, str, datetime, str | None, bytes, bytes]]:

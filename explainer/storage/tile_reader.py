@@ -40,12 +40,12 @@ class SqlTileReader:
 
     def leaf_hashes(self, start: int, end: int) -> list[bytes]:
         """Leaf hashes with start <= index < end, in order."""
-        return list(self._connection.execute(_LEAF_HASHES, {"start": start, "end": end}).scalars())
+        return list(self._connection.execute(_LEAF_HASHES, {"start": start, "end": end}).scalars().all())
 
     def tile_roots(self, level: int, start: int, end: int) -> list[bytes]:
         """Root hashes of the stored full tiles of a level with start <= number < end, in order."""
         parameters = {"tile_level": level, "start": start, "end": end}
-        return list(self._connection.execute(_TILE_ROOTS, parameters).scalars())
+        return list(self._connection.execute(_TILE_ROOTS, parameters).scalars().all())
 
     def tile(self, level: int, n: int) -> bytes | None:
         """The 8,192 bytes of a stored full tile, or None when it is not stored."""

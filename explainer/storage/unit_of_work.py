@@ -10,6 +10,7 @@ from explainer.storage.decision_store import SqlDecisionStore
 from explainer.storage.explanation_store import SqlExplanationStore
 from explainer.storage.log_store import SqlLogStore
 from explainer.storage.publication_store import SqlPublicationStore
+from explainer.storage.right_edge import RightEdge
 from explainer.storage.task_store import SqlTaskStore
 from explainer.transparency_log.signed_note import NoteSigner
 
@@ -20,13 +21,16 @@ class SqlUnitOfWork:
     Args:
         connection: A connection in a transaction, which the database commits or rolls back.
         signer: The log's key.
+        edge: What this process remembers of the log's tree.
         take_log_lock: Waits for other writers of the log; None makes the unit read-only.
     """
 
-    def __init__(self, connection: Connection, signer: NoteSigner, take_log_lock: Callable[[], None] | None) -> None:
+    def __init__(
+        self, connection: Connection, signer: NoteSigner, edge: RightEdge, take_log_lock: Callable[[], None] | None
+    ) -> None:
         self.decisions = SqlDecisionStore(connection)
         self.explanations = SqlExplanationStore(connection)
-        self.log = SqlLogStore(connection, signer, take_log_lock)
+        self.log = SqlLogStore(connection, signer, edge, take_log_lock)
         self.access = SqlAccessStore(connection)
         self.answers = SqlAnswerStore(connection)
         self.tasks = SqlTaskStore(connection)

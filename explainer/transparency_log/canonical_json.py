@@ -7,6 +7,7 @@ from typing import TypeAlias
 import rfc8785
 
 from explainer.errors import MalformedLeafError
+from models.canonical_json import canonical_json
 
 JsonValue: TypeAlias = "bool | int | float | str | Sequence[JsonValue] | Mapping[str, JsonValue] | None"
 """Anything that JSON can say; integers only up to 2^53 - 1, because readers hold them as doubles."""
@@ -26,7 +27,7 @@ def canonical_bytes(value: JsonValue) -> bytes:
             surrogates, keys that are not text, other types, or too deep nesting.
     """
     try:
-        return rfc8785.dumps(value)
+        return canonical_json(value)
     except (rfc8785.CanonicalizationError, RecursionError) as error:
         raise MalformedLeafError(f"This value has no canonical JSON spelling: {error}.") from error
 

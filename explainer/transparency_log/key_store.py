@@ -6,7 +6,7 @@ protocol, such as a key management service, serves several.
 
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
 
@@ -14,6 +14,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from explainer.errors import ErasedError, SealingError, SettingsError
+from explainer.transparency_log.kept_connections import KeptConnections
 from explainer.transparency_log.private_file import create_private_file, refuse_if_others_can_read
 from explainer.transparency_log.sealing import KEY_SIZE
 
@@ -73,6 +74,7 @@ class FileKeyStore:
         self._path = path
         self._master = AESGCM(master_key)
         self._random_bytes = random_bytes
+        self._connections = KeptConnections(path, self._connect)
         if not path.exists():
             create_private_file(path, b"")
         refuse_if_others_can_read(path)
@@ -94,6 +96,11 @@ class FileKeyStore:
             ErasedError: If the key was destroyed.
             SealingError: If the store is damaged or cannot be written.
         """
+        # Nearly always there is one already, and reading it needs no lock that others wait for.
+        with self._connection() as connection:
+            row = _find(connection, key_id)
+        if row is not None:
+            return self._unwrap(key_id, row[0])
         with self._transaction() as connection:
             row = _find(connection, key_id)
             if row is not None:
@@ -156,28 +163,34 @@ class FileKeyStore:
         except SealingError as error:
             raise SettingsError(f"The key store {self._path.name} was made with another master key.") from error
 
+    def _connect(self) -> sqlite3.Connection:
+        # A thread uses its own connection only, but whichever thread collects garbage may close it.
+        connection = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        for pragma in _PRAGMAS:
+            connection.execute(pragma).fetchall()
+        return connection
+
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
-        # A connection per call needs no locks between threads and survives a fork.
         try:
-            with closing(sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)) as connection:
-                for pragma in _PRAGMAS:
-                    connection.execute(pragma).fetchall()
-                yield connection
-        except sqlite3.Error as error:
+            yield self._connections.connection()
+        except (sqlite3.Error, OSError) as error:
+            self._connections.drop()
             raise SealingError(f"The key store {self._path.name} cannot be used: {error}.") from error
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         with self._connection() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            # Leaving early closes the connection, and SQLite rolls back what was not committed.
-            yield connection
-            connection.execute("COMMIT")
+            try:
+                connection.execute("BEGIN IMMEDIATE")
+                yield connection
+                connection.execute("COMMIT")
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
 
 
 def _find(connection: sqlite3.Connection, key_id: str) -> tuple[bytes | None] | None:
-    row: tuple[bytes | None] | None = connection.execute(
-        "SELECT wrapped FROM subject_key WHERE key_id = ?", (key_id,)
-    ).fetchone()
-    return row
+    # All rows, of which there is one at most: a statement that was not read to its end would keep its lock.
+    rows = connection.execute("SELECT wrapped FROM subject_key WHERE key_id = ?", (key_id,)).fetchall()
+    return rows[0] if rows else None

@@ -7,6 +7,7 @@ an append that is rolled back cannot leave hashes behind that later proofs would
 from collections.abc import Sequence
 
 from explainer.errors import LogIntegrityError, LogTileNotFoundError
+from explainer.transparency_log.frontier import Frontier
 from explainer.transparency_log.merkle import (
     EMPTY_ROOT,
     HASH_SIZE,
@@ -75,6 +76,19 @@ class Tree:
             LogIntegrityError: If storage does not hold the hashes this tree needs.
         """
         return self._subtree_hash(0, self._size) if self._size else EMPTY_ROOT
+
+    def frontier(self) -> Frontier:
+        """Roots of the complete subtrees this tree is made of.
+
+        Raises:
+            LogIntegrityError: If storage does not hold the hashes this tree needs.
+        """
+        roots, start = [], 0
+        for height in reversed(range(self._size.bit_length())):
+            if self._size >> height & 1:
+                roots.append(self._complete_subtree_hash(start, height))
+                start += 1 << height
+        return Frontier(self._size, tuple(roots))
 
     def inclusion_proof(self, index: int) -> list[bytes]:
         """Proof that the leaf at an index is in this tree, RFC 6962 §2.1.1.

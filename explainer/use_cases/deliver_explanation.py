@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
 
 from explainer.decisions.decision import ModelVersion
 from explainer.errors import NotAllowedError
@@ -15,6 +14,7 @@ from explainer.use_cases.log_writing import SUBJECT_BASIS, write_log_entry
 from explainer.use_cases.records import ExplanationRecord
 from explainer.use_cases.service import Service
 from explainer.use_cases.store_decision import finish_tasks
+from models.canonical_json import canonical_json
 from models.errors import InputProblem, InvalidInputError
 
 MAX_PURPOSE_LENGTH = 200
@@ -36,9 +36,9 @@ class DeliveredExplanation:
     sha256: str
     log: LogReceipt
 
-    def as_json(self) -> dict[str, Any]:
-        """The document with its log receipt, as the API writes it."""
-        return {**self.document.as_json(), "log": self.log.as_json()}
+    def as_bytes(self) -> bytes:
+        """The document with its log receipt, as the API writes it: the logged bytes with one more member."""
+        return self.canonical[:-1] + b',"log":' + canonical_json(self.log.as_json()) + b"}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 import numpy as np
-import rfc8785
 from numpy.typing import NDArray
 
 from explainer.attribution_methods.choose import attribute, method_for
@@ -17,6 +16,7 @@ from explainer.explanations.numbers import ExplanationNumbers, ScoreNumbers
 from explainer.explanations.strength import DEFAULT_CUTOFFS, Yardstick, additive_threshold
 from explainer.recourse.action_set import SearchSpace
 from explainer.recourse.search import find_recourse
+from models.canonical_json import canonical_json
 from models.features import from_row, to_row
 from models.package import ModelPackage
 
@@ -114,7 +114,7 @@ class ExplainedModel:
         values = from_row(self.package.card.features, self._row_of(inputs))
         # As floats, whole numbers of any size can be written; RFC 8785 refuses integers beyond 2**53.
         coded = {name: float(value) if type(value) is int else value for name, value in values.items()}
-        return sha256(rfc8785.dumps(coded)).hexdigest()
+        return sha256(canonical_json(coded)).hexdigest()
 
     def yardstick_for(self, additive_score: float) -> Yardstick:
         """What the contributions to one score are measured against.

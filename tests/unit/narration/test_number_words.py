@@ -3,6 +3,7 @@
 from datetime import UTC, date, datetime
 
 import pytest
+from babel.numbers import format_decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -104,3 +105,14 @@ def test_no_shown_number_lies_on_the_other_side_of_the_threshold(score: float, t
         assert 1 <= limit <= 99
     elif score != threshold:
         assert shown.startswith("just under" if score < threshold else "just over")
+
+
+@given(number=st.floats(-1e12, 1e12), decimals=st.integers(0, 6), language=st.sampled_from(["de", "en"]))
+def test_numbers_are_written_as_babel_writes_them(number: float, decimals: int, language: str) -> None:
+    phrases = phrases_in(language)
+    words = NumberWords(phrases, phrases.subject)
+    digits = "#,##0" + ("." + "0" * decimals if decimals else "")
+    rounded = round(number, decimals) + 0.0
+    assert words.decimal(number, decimals) == format_decimal(rounded, format=digits, locale=phrases.locale)
+    signed = format_decimal(rounded, format=f"+{digits};-{digits}", locale=phrases.locale)
+    assert words.signed(number, decimals) == signed

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import sqlalchemy as sa
 
-from explainer.storage.log_integration import integrate
+from explainer.storage.log_integration import integrate, newest_checkpoint
+from explainer.storage.right_edge import RightEdge
 from explainer.storage.sqlite_backend import SqliteBackend
 from explainer.storage.tables import log_tile
 from explainer.storage.tile_reader import SqlTileReader
@@ -32,7 +33,8 @@ def test_full_tiles_of_the_second_level_are_stored_and_lead_to_the_signed_root(t
     for old_size, new_size in pairwise(steps):
         with backend.writing() as connection:
             connection.exec_driver_sql(INSERT_ENTRIES, (old_size, new_size))
-            integrate(connection, LOG_SIGNER, old_size=old_size, new_size=new_size, at=MOMENT)
+            before = newest_checkpoint(connection)
+            integrate(connection, LOG_SIGNER, RightEdge(), before=before, new_size=new_size, at=MOMENT)
     with backend.reading() as connection:
         counted = sa.select(log_tile.c.level, sa.func.count()).group_by(log_tile.c.level).order_by(log_tile.c.level)
         assert connection.execute(counted).all() == [(0, 257), (1, 1)]

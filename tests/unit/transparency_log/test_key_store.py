@@ -170,3 +170,63 @@ def test_processes_that_start_at_once_share_one_store(path: Path) -> None:
     assert all(process.returncode == 0 for process in processes)
     assert len(set(answers)) == 1
     assert len(answers[0]) > 20 * 64
+
+
+DESTROY = """
+import os, sys
+from pathlib import Path
+from explainer.transparency_log.key_store import FileKeyStore
+FileKeyStore(Path(sys.argv[1]), master_key=bytes(range(32)), random_bytes=os.urandom).destroy("a")
+"""
+
+
+def test_a_key_that_another_process_destroys_is_gone_at_once_over_kept_connections(store: KeyStore, path: Path) -> None:
+    with ThreadPoolExecutor(1) as other_thread:
+        key = store.get_or_create("a")
+        assert other_thread.submit(store.get, "a").result() == key
+        subprocess.run([sys.executable, "-c", DESTROY, str(path)], check=True, timeout=120)
+        for ask in (store.get, store.get_or_create):
+            with pytest.raises(ErasedError):
+                ask("a")
+            with pytest.raises(ErasedError):
+                other_thread.submit(ask, "a").result()
+
+
+def test_a_store_that_was_replaced_is_read_and_not_the_one_before(store: KeyStore, path: Path) -> None:
+    store.get_or_create("a")
+    restored = path.with_name("restored.sqlite")
+    other = open_store(restored)
+    key = other.get_or_create("b")
+    restored.replace(path)
+    assert store.get("b") == key
+    with pytest.raises(ErasedError):
+        store.get("a")
+
+
+FORK = """
+import os, sys
+from pathlib import Path
+from explainer.transparency_log.key_store import FileKeyStore
+store = FileKeyStore(Path(sys.argv[1]), master_key=bytes(range(32)), random_bytes=os.urandom)
+key = store.get_or_create("a")
+child = os.fork()
+if child == 0:
+    os._exit(0 if store.get("a") == key and store.get_or_create("made by the child") else 1)
+assert os.waitpid(child, 0)[1] == 0
+assert store.get("a") == key and store.get("made by the child")
+"""
+
+
+def test_a_forked_process_opens_a_connection_of_its_own(store: KeyStore, path: Path) -> None:
+    # In a process of its own: forking one that has threads is asking for trouble.
+    subprocess.run([sys.executable, "-c", FORK, str(path)], check=True, timeout=120)
+    assert store.get("made by the child")
+
+
+def test_an_unreadable_key_store_is_our_error_and_does_not_last(store: KeyStore, path: Path) -> None:
+    key = store.get_or_create("a")
+    hidden = path.rename(path.with_name("hidden"))
+    with pytest.raises(SealingError):
+        store.get("a")
+    hidden.rename(path)
+    assert store.get("a") == key
