@@ -1,0 +1,67 @@
+"""The one place that says how functions are compiled to machine code; importing it loads numba."""
+
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+import numpy as np
+from llvmlite import ir
+from numba import njit, types
+from numba.extending import intrinsic
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def compiled(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a function on its first call and keep the machine code on disk beside its source.
+
+    The compiled function does not hold the interpreter's lock, so threads run it side by side.
+
+    Args:
+        function: In the subset of Python that numba reads.
+
+    Returns:
+        The compiled function.
+    """
+    try:
+        kept: Callable[P, R] = njit(cache=True, nogil=True)(function)
+    except RuntimeError:
+        # Neither the source folder nor the user's cache folder can be written to: compile at each start instead.
+        kept = njit(nogil=True)(function)
+    return kept
+
+
+def inlined(function: Callable[P, R]) -> Callable[P, R]:
+    """Make a part of a compiled function, at no cost of a call.
+
+    Args:
+        function: In the subset of Python that numba reads.
+
+    Returns:
+        A function for compiled functions to call.
+    """
+    part: Callable[P, R] = njit(nogil=True, forceinline=True)(function)
+    return part
+
+
+def _lowest_bit(_typing_context: Any, _word: Any) -> Any:
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        word, flag = ir.IntType(64), ir.IntType(1)
+        count = builder.module.declare_intrinsic("llvm.cttz", [word], ir.FunctionType(word, [word, flag]))
+        return builder.call(count, [arguments[0], ir.Constant(flag, 0)])
+
+    return types.uint64(types.uint64), generate
+
+
+def _number_of_bits(_typing_context: Any, _word: Any) -> Any:
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.call(builder.module.declare_intrinsic("llvm.ctpop", [ir.IntType(64)]), [arguments[0]])
+
+    return types.uint64(types.uint64), generate
+
+
+lowest_bit: Callable[[np.uint64], np.uint64] = intrinsic(_lowest_bit)
+"""In compiled functions only: position of the lowest bit that is set; 64 if none is."""
+
+number_of_bits: Callable[[np.uint64], np.uint64] = intrinsic(_number_of_bits)
+"""In compiled functions only: how many bits are set."""
