@@ -425,9 +425,7 @@ def _walk_down(chain: Chain, row: Array, nodes: Nodes, background: Background, s
 
 
 @compiled
-def add_contributions(
-    rows: Array, nodes: Nodes, background: Background, space: Space, contributions: Array
-) -> None:
+def add_contributions(rows: Array, nodes: Nodes, background: Background, space: Space, contributions: Array) -> None:
     """Add to each row's contributions what all trees give.
 
     Args:
