@@ -7,13 +7,17 @@ the `*.nbi` and `*.nbc` files beside the kernels must be deleted; an installatio
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
+import numba
 import numpy as np
 from llvmlite import ir
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic
 
 P = ParamSpec("P")
 R = TypeVar("R")
+
+njit: Any = numba.njit
+"""Untyped, because the option ``_nrt`` is not in numba's types."""
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
@@ -65,8 +69,10 @@ def _number_of_bits(_typing_context: Any, _word: Any) -> Any:
     return types.uint64(types.uint64), generate
 
 
-lowest_bit: Callable[[np.uint64], np.uint64] = intrinsic(_lowest_bit)
+_intrinsic: Any = intrinsic  # what it returns is called with other arguments than what it takes
+
+lowest_bit: Callable[[np.uint64], np.uint64] = _intrinsic(_lowest_bit)
 """In compiled functions only: position of the lowest bit that is set; 64 if none is."""
 
-number_of_bits: Callable[[np.uint64], np.uint64] = intrinsic(_number_of_bits)
+number_of_bits: Callable[[np.uint64], np.uint64] = _intrinsic(_number_of_bits)
 """In compiled functions only: how many bits are set."""

@@ -14,16 +14,21 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from explainer.attribution_methods.deep_forest_kernel import FRAME, Background, Nodes, Space, add_contributions
+from explainer.attribution_methods.deep_forest_kernel import (
+    FRAME,
+    Background,
+    Nodes,
+    Space,
+    Walk,
+    add_contributions,
+)
 from explainer.attribution_methods.forest_layout import ForestLayout
+from explainer.attribution_methods.method_choice import MAX_PLAYERS_PER_PATH
 from explainer.explanations.attribution import AttributionMethod
 from models.errors import UnsupportedModelError
 from models.forest import Forest
 
 METHOD = AttributionMethod(name="interventional_shapley_values", exact=True, engine_version="deep-forest/1")
-
-MAX_PLAYERS_PER_PATH = 64
-"""The players of one path must fit into one word."""
 
 _WORD_BITS = 64
 _BLOCK_ELEMENTS = 2**22
@@ -104,13 +109,11 @@ class DeepForest:
             return contributions
         with ThreadPoolExecutor(parts) as pool:
             # As list: a thread's error is raised here.
-            list(
-                pool.map(self._add_contributions, np.array_split(values, parts), np.array_split(contributions, parts))
-            )
+            list(pool.map(self._add_contributions, np.array_split(values, parts), np.array_split(contributions, parts)))
         return contributions
 
     def _add_contributions(self, values: NDArray[np.float32], contributions: Numbers) -> None:
-        add_contributions(values, self._nodes, self._background, self._working_memory(), contributions)
+        add_contributions(values, Walk(self._nodes, self._background, self._working_memory()), contributions)
 
     def _working_memory(self) -> Space:
         n_words, frames = int(self._background.n_words), self._longest_path + 1
@@ -124,13 +127,6 @@ class DeepForest:
             rows=np.zeros((n_bits + 4) * (frames + 2), dtype=np.uint32),
             frames=np.zeros(frames + 1, dtype=FRAME),
         )
-
-
-def memory_needed(layout: ForestLayout, n_background_rows: int) -> int:
-    """Estimate the memory of a :class:`DeepForest` without building it; all that grows is counted."""
-    n_bits = -(-n_background_rows // _WORD_BITS) * _WORD_BITS
-    working = n_bits * (8 * (layout.most_players + 2) + 5 * (layout.longest_path + 3))
-    return layout.memory_bytes + len(layout.feature) * n_bits // 8 + working
 
 
 def _as_runtime(rows: Numbers) -> NDArray[np.float32]:

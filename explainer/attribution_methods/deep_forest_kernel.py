@@ -48,8 +48,8 @@ FRAME = np.dtype(
 )
 """What is remembered of a node while one of its subtrees is walked.
 
-``apart`` is the child on the side x does not take. ``begin`` to ``end`` in the list of rows are those that parted here, or those that went left; up to ``right_end`` follow
-those that went right. ``failed`` are the slots of B above the node.
+``apart`` is the child on the side x does not take. ``begin`` to ``end`` in the list of rows are those that parted here,
+or those that went left; up to ``right_end`` follow those that went right. ``failed`` are the slots of B above the node.
 """
 
 
@@ -98,6 +98,14 @@ class Space(NamedTuple):
     sets: Array
     rows: Array
     frames: Array
+
+
+class Walk(NamedTuple):
+    """All that is walked through and worked with."""
+
+    nodes: Nodes
+    background: Background
+    space: Space
 
 
 class Chain(NamedTuple):
@@ -149,8 +157,9 @@ def _goes_left(row: Array, nodes: Nodes, node: Any) -> Any:
 
 
 @inlined
-def _reach_leaf(value: Any, begin: Any, end: Any, n_failed: Any, background: Background, space: Space) -> Any:
+def _reach_leaf(value: Any, begin: Any, end: Any, n_failed: Any, walk: Walk) -> Any:
     """All alive rows reach a leaf; returns the loss."""
+    _, background, space = walk
     gains_at = n_failed * background.n_words * WORD_BITS
     factors_at = n_failed * background.factor_stride
     loss = 0.0
@@ -164,8 +173,9 @@ def _reach_leaf(value: Any, begin: Any, end: Any, n_failed: Any, background: Bac
 
 
 @inlined
-def _divide_between_leaves(node: Any, chain: Chain, nodes: Nodes, background: Background, space: Space) -> Any:
+def _divide_between_leaves(node: Any, chain: Chain, walk: Walk) -> Any:
     """The player is in B and both children are leaves; returns the loss."""
+    nodes, background, space = walk
     gains_at = chain.n_failed * background.n_words * WORD_BITS
     factors_at = chain.n_failed * background.factor_stride
     set_at = node * background.n_words
@@ -183,10 +193,9 @@ def _divide_between_leaves(node: Any, chain: Chain, nodes: Nodes, background: Ba
 
 
 @inlined
-def _part_between_leaves(
-    node: Any, side: Any, chain: Chain, nodes: Nodes, background: Background, space: Space, found: Array
-) -> Any:
+def _part_between_leaves(node: Any, side: Any, chain: Chain, walk: Walk, found: Array) -> Any:
     """Both children are leaves: rows part without a set being made; returns the loss."""
+    nodes, background, space = walk
     gains_at = chain.n_failed * background.n_words * WORD_BITS
     factors_at = chain.n_failed * background.factor_stride
     set_at = node * background.n_words
@@ -221,8 +230,9 @@ def _step_to(node: Any, chain: Chain) -> Chain:
 
 
 @inlined
-def _divide(node: Any, chain: Chain, nodes: Nodes, background: Background, space: Space) -> Any:
+def _divide(node: Any, chain: Chain, walk: Walk) -> Any:
     """The player is already in B: each alive row goes its own way; begin with the left half."""
+    nodes, background, space = walk
     n_words = background.n_words
     left, right = nodes.child[node + node], nodes.child[node + node + ONE]
     left_set = (TWO * chain.height + TWO) * n_words
@@ -231,7 +241,7 @@ def _divide(node: Any, chain: Chain, nodes: Nodes, background: Background, space
         space.sets[left_set + word] = space.sets[chain.alive + word] & background.goes_left[node * n_words + word]
     left_end = _list_members(space.sets, left_set, n_words, space.rows, chain.free)
     n_left, n_alive = left_end - chain.free, chain.end - chain.begin
-    if n_left == ZERO or n_left == n_alive:  # noqa: PLR1714 -- numba reads no membership tests
+    if n_left == ZERO or n_left == n_alive:  # noqa: PLR1714, SIM109 -- numba reads no membership tests
         return _step_to(right if n_left == ZERO else left, chain)
     for word in range(n_words):
         space.sets[right_set + word] = space.sets[chain.alive + word] & ~background.goes_left[node * n_words + word]
@@ -246,13 +256,12 @@ def _divide(node: Any, chain: Chain, nodes: Nodes, background: Background, space
 
 
 @inlined
-def _part(
-    node: Any, side: Any, chain: Chain, nodes: Nodes, background: Background, space: Space, found: Array
-) -> Chain:
+def _part(node: Any, side: Any, chain: Chain, walk: Walk, found: Array) -> Chain:
     """Rows part from x here, and at most one child is a leaf: go on along x's side, or apart if that is a leaf.
 
     ``side`` is 1 if x goes left, else 0.
     """
+    nodes, background, space = walk
     n_words = background.n_words
     slot = np.uint64(nodes.slot[node])
     along, apart = nodes.child[node + node + (ONE - side)], nodes.child[node + node + side]
@@ -280,7 +289,7 @@ def _part(
             np.int64(along), chain.alive, chain.begin, chain.end, end, chain.failed, chain.n_failed, chain.height + ONE
         )
     frame.waits_for = APART
-    frame.loss = _reach_leaf_parted(node, nodes.leaf_value[np.uint64(~along)], chain, end, nodes, background, space, found)
+    frame.loss = _reach_leaf_parted(frame, nodes.leaf_value[np.uint64(~along)], chain, walk, found)
     return Chain(
         np.int64(apart),
         parting_set,
@@ -294,22 +303,14 @@ def _part(
 
 
 @inlined
-def _reach_leaf_parted(
-    node: Any,
-    value: Any,
-    chain: Chain,
-    parted_end: Any,
-    nodes: Nodes,
-    background: Background,
-    space: Space,
-    found: Array,
-) -> Any:
-    """x's side is a leaf: all alive rows reach it, those that part with this player in A; returns the loss."""
+def _reach_leaf_parted(frame: Any, value: Any, chain: Chain, walk: Walk, found: Array) -> Any:
+    """A leaf on x's side: all alive rows reach it, those that part with this player in A; returns the loss."""
+    nodes, background, space = walk
     gains_at = chain.n_failed * background.n_words * WORD_BITS
     factors_at = chain.n_failed * background.factor_stride
-    loss = _reach_leaf(value, chain.begin, chain.end, chain.n_failed, background, space)
+    loss = _reach_leaf(value, chain.begin, chain.end, chain.n_failed, walk)
     gain = 0.0
-    for place in range(chain.free, parted_end):
+    for place in range(frame.begin, frame.end):
         z = np.uint64(space.rows[place])
         factor = factors_at + np.uint64(space.size_of_a[z])
         worth = value * background.weight[z]
@@ -317,13 +318,14 @@ def _reach_leaf_parted(
         gain += part
         loss += worth * (background.loss_factor[factor + ONE] - background.loss_factor[factor])
         space.gains[gains_at + z] = part
-    found[np.uint64(nodes.player[node])] += gain
+    found[np.uint64(nodes.player[frame.node])] += gain
     return loss
 
 
 @inlined
-def _leave_side_along(frame: Any, nodes: Nodes, background: Background, space: Space, found: Array) -> None:
-    """x's side is done: the player gains, and the rows that part are again as they came."""
+def _leave_side_along(frame: Any, walk: Walk, found: Array) -> None:
+    """Done with x's side: the player gains, and the rows that part are again as they came."""
+    nodes, background, space = walk
     node, n_words = frame.node, background.n_words
     gains_at = frame.n_failed * n_words * WORD_BITS
     gain = 0.0
@@ -335,10 +337,9 @@ def _leave_side_along(frame: Any, nodes: Nodes, background: Background, space: S
 
 
 @inlined
-def _reach_leaf_apart(
-    frame: Any, value: Any, nodes: Nodes, background: Background, space: Space, found: Array
-) -> Any:
+def _reach_leaf_apart(frame: Any, value: Any, walk: Walk, found: Array) -> Any:
     """The side x does not take is a leaf: the rows that part reach it with this player in B; returns the loss."""
+    nodes, background, space = walk
     gains_at = frame.n_failed * background.n_words * WORD_BITS
     factors_at = (frame.n_failed + ONE) * background.factor_stride
     loss = 0.0
@@ -353,8 +354,9 @@ def _reach_leaf_apart(
 
 
 @inlined
-def _join_sides(frame: Any, loss_apart: Any, nodes: Nodes, background: Background, space: Space, found: Array) -> None:
+def _join_sides(frame: Any, loss_apart: Any, walk: Walk, found: Array) -> None:
     """The side x does not take is done: its gains join those of x's side, its loss is the player's."""
+    nodes, background, space = walk
     stride = background.n_words * WORD_BITS
     gains_at = frame.n_failed * stride
     for place in range(frame.begin, frame.end):
@@ -364,8 +366,9 @@ def _join_sides(frame: Any, loss_apart: Any, nodes: Nodes, background: Backgroun
 
 
 @inlined
-def _finish(height: Any, loss: Any, nodes: Nodes, background: Background, space: Space, found: Array) -> Any:
+def _finish(height: Any, loss: Any, walk: Walk, found: Array) -> Any:
     """A subtree is finished: close frames until another subtree must be walked, or none is left (height 0)."""
+    nodes, background, space = walk
     n_words = background.n_words
     while height != ZERO:
         top = height - ONE
@@ -376,16 +379,14 @@ def _finish(height: Any, loss: Any, nodes: Nodes, background: Background, space:
             if nodes.recurs_below[node]:
                 for word in range(n_words):
                     space.in_a[slot * n_words + word] &= ~space.sets[first_set + word]
-            _leave_side_along(frame, nodes, background, space, found)
+            _leave_side_along(frame, walk, found)
             if frame.apart >= 0:
                 frame.waits_for, frame.loss = APART, loss
                 failed, n_failed = frame.failed | (ONE << slot), frame.n_failed + ONE
                 return Chain(frame.apart, first_set, frame.begin, frame.end, frame.end, failed, n_failed, height)
-            loss += _reach_leaf_apart(
-                frame, nodes.leaf_value[np.uint64(~frame.apart)], nodes, background, space, found
-            )
+            loss += _reach_leaf_apart(frame, nodes.leaf_value[np.uint64(~frame.apart)], walk, found)
         elif frame.waits_for == APART:
-            _join_sides(frame, loss, nodes, background, space, found)
+            _join_sides(frame, loss, walk, found)
             loss += frame.loss
         elif frame.waits_for == LEFT:
             frame.waits_for, frame.loss = RIGHT, loss
@@ -406,44 +407,45 @@ def _finish(height: Any, loss: Any, nodes: Nodes, background: Background, space:
 
 
 @inlined
-def _walk_down(chain: Chain, row: Array, nodes: Nodes, background: Background, space: Space, found: Array) -> Any:
+def _walk_down(chain: Chain, row: Array, walk: Walk, found: Array) -> Any:
     """Follow chains until a subtree is finished; returns the height of the stack and the subtree's loss."""
+    nodes = walk.nodes
     while chain.node >= 0:
         node = np.uint64(chain.node)
         both_leaves = (nodes.child[node + node] & nodes.child[node + node + ONE]) < 0
         if (chain.failed >> np.uint64(nodes.slot[node])) & ONE:
             if both_leaves:
-                return chain.height, _divide_between_leaves(node, chain, nodes, background, space)
-            chain = _divide(node, chain, nodes, background, space)
+                return chain.height, _divide_between_leaves(node, chain, walk)
+            chain = _divide(node, chain, walk)
         else:
             side = np.uint64(_goes_left(row, nodes, node))
             if both_leaves:
-                return chain.height, _part_between_leaves(node, side, chain, nodes, background, space, found)
-            chain = _part(node, side, chain, nodes, background, space, found)
+                return chain.height, _part_between_leaves(node, side, chain, walk, found)
+            chain = _part(node, side, chain, walk, found)
     value = nodes.leaf_value[np.uint64(~chain.node)]
-    return chain.height, _reach_leaf(value, chain.begin, chain.end, chain.n_failed, background, space)
+    return chain.height, _reach_leaf(value, chain.begin, chain.end, chain.n_failed, walk)
 
 
 @compiled
-def add_contributions(rows: Array, nodes: Nodes, background: Background, space: Space, contributions: Array) -> None:
+def add_contributions(rows: Array, walk: Walk, contributions: Array) -> None:
     """Add to each row's contributions what all trees give.
 
     Args:
         rows: Explained rows, float32, shape (n_rows, n_features).
-        nodes: The forest.
-        background: The background rows.
-        space: Working memory that no other thread uses; zero at first, and zero again afterwards where it matters.
+        walk: Forest, background, and working memory that no other thread uses: zero at first, and zero again
+            afterwards where it matters.
         contributions: Float64, shape (n_rows, n_players); changed.
     """
+    background, space = walk.background, walk.space
     for number in range(len(rows)):
         row, found = rows[number], contributions[number]
         for word in range(background.n_words):
             space.sets[word] = background.everyone[word]
         end = _list_members(space.sets, ZERO, background.n_words, space.rows, ZERO)
-        for root in nodes.root:
+        for root in walk.nodes.root:
             chain = Chain(np.int64(root), ZERO, ZERO, end, end, ZERO, ZERO, ZERO)
             while True:
-                height, loss = _walk_down(chain, row, nodes, background, space, found)
-                chain = _finish(height, loss, nodes, background, space, found)
+                height, loss = _walk_down(chain, row, walk, found)
+                chain = _finish(height, loss, walk, found)
                 if chain.height == ZERO:
                     break

@@ -81,9 +81,7 @@ class LeafTableBatch:
             return contributions
         with ThreadPoolExecutor(parts) as pool:
             # As list: a thread's error is raised here.
-            list(
-                pool.map(self._add_contributions, np.array_split(values, parts), np.array_split(contributions, parts))
-            )
+            list(pool.map(self._add_contributions, np.array_split(values, parts), np.array_split(contributions, parts)))
         return contributions
 
     def _add_contributions(self, values: NDArray[np.float32], contributions: Numbers) -> None:

@@ -1,4 +1,4 @@
-"""Looks up leaf tables for blocks of rows, tree by tree, so that a tree's tables are read while they are near; compiled.
+"""Looks up leaf tables for blocks of rows, tree by tree, so that its tables are read while near; compiled.
 
 See :mod:`exact_forest` for what the tables hold and :mod:`leaf_table_batch` for who calls this.
 """
