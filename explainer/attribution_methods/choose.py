@@ -40,6 +40,7 @@ def prepare_method(
     *,
     budget_bytes: int = DEFAULT_BUDGET_BYTES,
     many_rows: bool = False,
+    threads: int | None = None,
 ) -> PreparedMethod:
     """Choose and prepare the best exact method for a forest; done once, before the first case.
 
@@ -49,6 +50,7 @@ def prepare_method(
         background_weights: Shape (m,).
         budget_bytes: Memory the method may hold.
         many_rows: Whether thousands of rows are to be explained at once, not one case at a time.
+        threads: Threads among which many rows are divided; None for one per usable core.
 
     Returns:
         The method, ready for any number of threads.
@@ -59,12 +61,12 @@ def prepare_method(
     choice = choose_method(
         ForestLayout.of(forest), len(background_rows), budget_bytes=budget_bytes, many_rows=many_rows
     )
-    computer = _build(choice, forest, background_rows, background_weights)
+    computer = _build(choice, forest, background_rows, background_weights, threads or usable_cores())
     return PreparedMethod(computer=computer, choice=replace(choice, memory_bytes=computer.memory_bytes))
 
 
 def _build(
-    choice: MethodChoice, forest: Forest, rows: NDArray[np.float64], weights: NDArray[np.float64]
+    choice: MethodChoice, forest: Forest, rows: NDArray[np.float64], weights: NDArray[np.float64], threads: int
 ) -> AttributionComputer:
     if choice.name is MethodName.LEAF_TABLES:
         return ExactForest(forest, rows, weights, table_bytes=choice.budget_bytes)
@@ -72,10 +74,10 @@ def _build(
     if choice.name is MethodName.LEAF_TABLES_BATCH:
         from explainer.attribution_methods.leaf_table_batch import LeafTableBatch  # noqa: PLC0415
 
-        return LeafTableBatch(forest, rows, weights, table_bytes=choice.budget_bytes, threads=usable_cores())
+        return LeafTableBatch(forest, rows, weights, table_bytes=choice.budget_bytes, threads=threads)
     from explainer.attribution_methods.deep_forest import DeepForest  # noqa: PLC0415
 
-    return DeepForest(forest, rows, weights, threads=usable_cores())
+    return DeepForest(forest, rows, weights, threads=threads)
 
 
 def method_for(package: ModelPackage) -> PreparedMethod:

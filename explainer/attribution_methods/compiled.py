@@ -1,10 +1,12 @@
 """The one place that says how functions are compiled to machine code; importing it loads numba.
 
-numba takes kept machine code as valid while the file of the compiled function is unchanged. After a change in this file
-the `*.nbi` and `*.nbc` files beside the kernels must be deleted; an installation brings none.
+numba keeps machine code beside the source and takes it as valid while the file of the compiled function is unchanged,
+even if what it is made of in other files has changed. So the fingerprint of all files here is part of the name.
 """
 
 from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
 import numba
@@ -20,6 +22,21 @@ njit: Any = numba.njit
 """Untyped, because the option ``_nrt`` is not in numba's types."""
 
 
+def sources_fingerprint(folder: Path) -> str:
+    """Fingerprint of all Python files of a folder: machine code made of others must not be used.
+
+    Args:
+        folder: Folder with sources.
+
+    Returns:
+        Twelve hexadecimal digits.
+    """
+    whole = sha256()
+    for path in sorted(folder.glob("*.py")):
+        whole.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return whole.hexdigest()[:12]
+
+
 def compiled(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a function on its first call and keep the machine code on disk beside its source.
 
@@ -32,6 +49,7 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     Returns:
         The compiled function.
     """
+    function.__qualname__ += f"_{sources_fingerprint(Path(__file__).parent)}"
     try:
         kept: Callable[P, R] = njit(cache=True, nogil=True, _nrt=False)(function)
     except RuntimeError:

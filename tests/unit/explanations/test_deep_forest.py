@@ -1,6 +1,7 @@
 """Deep forests: paths with many features, several threads, memory; and which method is chosen when."""
 
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from explainer.attribution_methods import compiled as compiling
 from explainer.attribution_methods.choose import prepare_method
 from explainer.attribution_methods.deep_forest import DeepForest
+from explainer.attribution_methods.deep_forest_kernel import add_contributions
 from explainer.attribution_methods.exact_forest import ExactForest
 from explainer.attribution_methods.forest_layout import ForestLayout
 from explainer.attribution_methods.leaf_table_batch import LeafTableBatch
@@ -167,3 +169,12 @@ def test_without_a_folder_for_machine_code_functions_are_compiled_at_each_start(
         return 2 * number
 
     assert compiling.compiled(double)(21) == 42
+
+
+def test_machine_code_is_not_taken_over_when_any_source_beside_it_changes(tmp_path: Path) -> None:
+    (tmp_path / "kernel.py").write_text("one")
+    (tmp_path / "part.py").write_text("two")
+    before = compiling.sources_fingerprint(tmp_path)
+    (tmp_path / "part.py").write_text("three")
+    assert compiling.sources_fingerprint(tmp_path) != before
+    assert compiling.sources_fingerprint(Path(compiling.__file__).parent) in add_contributions.py_func.__qualname__
