@@ -77,3 +77,27 @@ def test_the_serving_process_imports_nothing_heavy() -> None:
     program = f"import sys, explainer.app, explainer.cli;print([name for name in {HEAVY!r} if name in sys.modules])"
     result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "[]"
+
+
+def test_the_bundled_model_is_explained_without_numba() -> None:
+    """Only a model that needs a compiled method pays for loading it; the broken twin below asks for one."""
+    assert "numba" not in loaded_after_preparing(many_rows=False)
+    assert "numba" in loaded_after_preparing(many_rows=True)
+
+
+def loaded_after_preparing(*, many_rows: bool) -> str:
+    program = f"""
+import sys
+from explainer.attribution_methods.choose import prepare_method
+from explainer.use_cases.explained_model import ExplainedModel
+from models.catalogue import bundled_packages_folder
+from models.package import load_package
+model = ExplainedModel.prepare(load_package(bundled_packages_folder() / "wohngeld"))
+background = model.package.background
+if {many_rows}:
+    prepare_method(model.package.forest, background.rows, background.weights, many_rows=True)
+model.computer.contributions_of(background.rows[:1])
+print("numba" if "numba" in sys.modules else "")
+"""
+    result = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    return result.stdout

@@ -1,16 +1,87 @@
-"""Chooses how a model's contributions are computed, and computes them for one case."""
+"""Prepares how a model's contributions are computed, and computes them for one case."""
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from explainer.attribution_methods.exact_forest import ExactForest
+from explainer.attribution_methods.forest_layout import ForestLayout
 from explainer.attribution_methods.method import AttributionComputer
+from explainer.attribution_methods.method_choice import (
+    DEFAULT_BUDGET_BYTES,
+    MethodChoice,
+    MethodName,
+    choose_method,
+    usable_cores,
+)
 from explainer.explanations.attribution import Attribution
+from models.forest import Forest
 from models.package import ModelPackage
 
 
-def method_for(package: ModelPackage) -> AttributionComputer:
-    """Prepare the best method for a model; done once, before the first case.
+@dataclass(frozen=True, kw_only=True)
+class PreparedMethod:
+    """A method that is ready, compiled where it is compiled at all.
+
+    Attributes:
+        computer: Computes contributions.
+        choice: Which method it is, why, and the memory it really holds.
+    """
+
+    computer: AttributionComputer
+    choice: MethodChoice
+
+
+def prepare_method(
+    forest: Forest,
+    background_rows: NDArray[np.float64],
+    background_weights: NDArray[np.float64],
+    *,
+    budget_bytes: int = DEFAULT_BUDGET_BYTES,
+    many_rows: bool = False,
+    threads: int | None = None,
+) -> PreparedMethod:
+    """Choose and prepare the best exact method for a forest; done once, before the first case.
+
+    Args:
+        forest: The trees.
+        background_rows: Raw rows, shape (m, n_features).
+        background_weights: Shape (m,).
+        budget_bytes: Memory the method may hold.
+        many_rows: Whether thousands of rows are to be explained at once, not one case at a time.
+        threads: Threads among which many rows are divided; None for one per usable core.
+
+    Returns:
+        The method, ready for any number of threads.
+
+    Raises:
+        UnsupportedModelError: If no exact method fits into memory.
+    """
+    choice = choose_method(
+        ForestLayout.of(forest), len(background_rows), budget_bytes=budget_bytes, many_rows=many_rows
+    )
+    computer = _build(choice, forest, background_rows, background_weights, threads or usable_cores())
+    return PreparedMethod(computer=computer, choice=replace(choice, memory_bytes=computer.memory_bytes))
+
+
+def _build(
+    choice: MethodChoice, forest: Forest, rows: NDArray[np.float64], weights: NDArray[np.float64], threads: int
+) -> AttributionComputer:
+    if choice.name is MethodName.LEAF_TABLES:
+        return ExactForest(forest, rows, weights, table_bytes=choice.budget_bytes)
+    # Here and not above, because these load numba, which most installations never need.
+    if choice.name is MethodName.LEAF_TABLES_BATCH:
+        from explainer.attribution_methods.leaf_table_batch import LeafTableBatch  # noqa: PLC0415
+
+        return LeafTableBatch(forest, rows, weights, table_bytes=choice.budget_bytes, threads=threads)
+    from explainer.attribution_methods.deep_forest import DeepForest  # noqa: PLC0415
+
+    return DeepForest(forest, rows, weights, threads=threads)
+
+
+def method_for(package: ModelPackage) -> PreparedMethod:
+    """Prepare the best method for single cases of a model.
 
     Args:
         package: A verified package.
@@ -22,7 +93,7 @@ def method_for(package: ModelPackage) -> AttributionComputer:
         UnsupportedModelError: If no exact method fits into memory.
     """
     background = package.background
-    return ExactForest(package.forest, background.rows, background.weights)
+    return prepare_method(package.forest, background.rows, background.weights)
 
 
 def attribute(computer: AttributionComputer, package: ModelPackage, row: NDArray[np.float64]) -> Attribution:
@@ -32,7 +103,7 @@ def attribute(computer: AttributionComputer, package: ModelPackage, row: NDArray
     proves something.
 
     Args:
-        computer: From :func:`method_for` of the same package.
+        computer: Of the method prepared for the same package.
         package: The verified package.
         row: Raw row, shape (n_features,).
 

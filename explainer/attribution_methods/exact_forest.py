@@ -99,6 +99,19 @@ class _Sides:
         return np.add.reduceat(bits, self.first, axis=1)
 
 
+@dataclass(frozen=True)
+class LeafTables:
+    """The tables of all leaves one behind the other, for kernels that read them in another way.
+
+    Attributes:
+        values: All lines: for each leaf 2^d lines of d numbers, line ``a`` for the set ``a`` of features that are met.
+        start: Shape (n_leaves,), where the table of each leaf of ``boxes_of(forest)`` begins; 0 where it has no sides.
+    """
+
+    values: Numbers
+    start: Positions
+
+
 class ExactForest:
     """Computes exact contributions; nothing changes after it is built, so threads may share it.
 
@@ -112,6 +125,8 @@ class ExactForest:
         method: How the contributions are computed.
         expected_value: Weighted mean additive score over the background.
         leaf_scale: Sum over trees of the largest |leaf|.
+        tables: What was summed about the background.
+        memory_bytes: Memory held, nearly all of it tables.
 
     Raises:
         UnsupportedModelError: If a path has too many features or the tables would need too much memory.
@@ -129,7 +144,10 @@ class ExactForest:
     ) -> None:
         all_boxes = boxes_of(forest)
         # Leaves of equal depth lie together, so that their tables can be made together.
-        boxes = sorted((box for box in all_boxes if box.sides), key=lambda box: len(box.sides))
+        order = sorted(
+            (leaf for leaf, box in enumerate(all_boxes) if box.sides), key=lambda leaf: len(all_boxes[leaf].sides)
+        )
+        boxes = [all_boxes[leaf] for leaf in order]
         _refuse_what_does_not_fit(boxes, table_bytes)
         self._n_features = forest.n_features
         self._sides = _Sides.of(boxes)
@@ -140,6 +158,10 @@ class ExactForest:
         always = sum(box.value for box in all_boxes if not box.sides)
         self.expected_value = float(forest.base_value + always + self._leaf_values @ reached)
         self.leaf_scale = forest.sum_of_largest_leaves
+        start = np.zeros(len(all_boxes), dtype=np.int64)
+        start[order] = self._table_start
+        self.tables = LeafTables(values=self._table, start=start)
+        self.memory_bytes = self._table.nbytes + 5 * self._sides.feature.nbytes
 
     def contributions_of(self, rows: Numbers) -> Numbers:
         """Compute the contributions of every feature to every row's additive score.

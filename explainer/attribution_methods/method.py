@@ -29,6 +29,11 @@ class AttributionComputer(Protocol):
         """Scale of the rounding that is allowed: sum over trees of the largest |leaf|."""
         ...
 
+    @property
+    def memory_bytes(self) -> int:
+        """Memory that is held."""
+        ...
+
     def contributions_of(self, rows: NDArray[np.float64]) -> NDArray[np.float64]:
         """Compute contributions.
 

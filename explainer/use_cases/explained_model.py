@@ -1,5 +1,6 @@
 """A verified model with everything that is prepared once so that each case is explained quickly."""
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 
 from explainer.attribution_methods.choose import attribute, method_for
 from explainer.attribution_methods.method import AttributionComputer
+from explainer.attribution_methods.method_choice import MethodChoice
 from explainer.decisions.decision import Value
 from explainer.explanations.assess_reliability import assess_reliability
 from explainer.explanations.model_outcome import ModelOutcome, outcome_of_row
@@ -20,6 +22,8 @@ from models.canonical_json import canonical_json
 from models.features import from_row, to_row
 from models.package import ModelPackage
 
+LOG = logging.getLogger("klarbescheid.models")
+
 
 @dataclass(frozen=True, kw_only=True)
 class ExplainedModel:
@@ -28,6 +32,7 @@ class ExplainedModel:
     Attributes:
         package: The verified package.
         computer: Computes contributions.
+        method_choice: Which method that is, why, and how much memory it holds.
         spread: Weighted standard deviation of the additive score over the background: what contributions are measured
             against.
         search_space: Where recourse is searched.
@@ -35,6 +40,7 @@ class ExplainedModel:
 
     package: ModelPackage
     computer: AttributionComputer
+    method_choice: MethodChoice
     spread: float
     search_space: SearchSpace
 
@@ -54,9 +60,12 @@ class ExplainedModel:
         background = package.background
         scores = package.model.additive_score(background.rows)
         mean = np.average(scores, weights=background.weights)
+        prepared = method_for(package)
+        LOG.info("%s: contributions by %s", package.card.slug, prepared.choice)
         return cls(
             package=package,
-            computer=method_for(package),
+            computer=prepared.computer,
+            method_choice=prepared.choice,
             spread=float(np.sqrt(np.average((scores - mean) ** 2, weights=background.weights))),
             search_space=SearchSpace.of(package),
         )

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from explainer.attribution_methods.deep_forest import DeepForest
 from explainer.attribution_methods.exact_forest import ExactForest
+from explainer.attribution_methods.leaf_table_batch import LeafTableBatch
 from explainer.explanations.attribution import AttributionMethod
 from models.forest import Forest
 from tests.conformance import checks_attribution as checks
@@ -15,7 +17,11 @@ from tests.conformance.checks_attribution import Maker
 Numbers = NDArray[np.float64]
 Check = Callable[[Maker], None]
 
-METHODS: dict[str, Maker] = {"exact_forest": ExactForest}
+METHODS: dict[str, Maker] = {
+    "exact_forest": ExactForest,
+    "leaf_table_batch": LeafTableBatch,
+    "deep_forest": DeepForest,
+}
 
 CHECKS: tuple[Check, ...] = (
     checks.check_additivity,
@@ -52,6 +58,10 @@ class Broken:
     @property
     def method(self) -> AttributionMethod:
         return self.exact.method
+
+    @property
+    def memory_bytes(self) -> int:
+        return self.exact.memory_bytes
 
     def contributions_of(self, rows: Numbers) -> Numbers:
         return self.spoil(self.exact.contributions_of(rows))

@@ -1,0 +1,96 @@
+"""The one place that says how functions are compiled to machine code; importing it loads numba.
+
+numba keeps machine code beside the source and takes it as valid while the file of the compiled function is unchanged,
+even if what it is made of in other files has changed. So the fingerprint of all files here is part of the name.
+"""
+
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import numba
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+njit: Any = numba.njit
+"""Untyped, because the option ``_nrt`` is not in numba's types."""
+
+
+def sources_fingerprint(folder: Path) -> str:
+    """Fingerprint of all Python files of a folder: machine code made of others must not be used.
+
+    Args:
+        folder: Folder with sources.
+
+    Returns:
+        Twelve hexadecimal digits.
+    """
+    whole = sha256()
+    for path in sorted(folder.glob("*.py")):
+        whole.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return whole.hexdigest()[:12]
+
+
+def compiled(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a function on its first call and keep the machine code on disk beside its source.
+
+    The compiled function does not hold the interpreter's lock, so threads run it side by side. It may not make arrays
+    (``_nrt=False``): without counting references to its arguments it is several times faster.
+
+    Args:
+        function: In the subset of Python that numba reads.
+
+    Returns:
+        The compiled function.
+    """
+    function.__qualname__ += f"_{sources_fingerprint(Path(__file__).parent)}"
+    try:
+        kept: Callable[P, R] = njit(cache=True, nogil=True, _nrt=False)(function)
+    except RuntimeError:
+        # Neither the source folder nor the user's cache folder can be written to: compile at each start instead.
+        kept = njit(nogil=True, _nrt=False)(function)
+    return kept
+
+
+def inlined(function: Callable[P, R]) -> Callable[P, R]:
+    """Make a part of a compiled function, at no cost of a call.
+
+    Args:
+        function: In the subset of Python that numba reads.
+
+    Returns:
+        A function for compiled functions to call.
+    """
+    part: Callable[P, R] = njit(nogil=True, forceinline=True, _nrt=False)(function)
+    return part
+
+
+def _lowest_bit(_typing_context: Any, _word: Any) -> Any:
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        word, flag = ir.IntType(64), ir.IntType(1)
+        count = builder.module.declare_intrinsic("llvm.cttz", [word], ir.FunctionType(word, [word, flag]))
+        return builder.call(count, [arguments[0], ir.Constant(flag, 0)])
+
+    return types.uint64(types.uint64), generate
+
+
+def _number_of_bits(_typing_context: Any, _word: Any) -> Any:
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.call(builder.module.declare_intrinsic("llvm.ctpop", [ir.IntType(64)]), [arguments[0]])
+
+    return types.uint64(types.uint64), generate
+
+
+_intrinsic: Any = intrinsic  # what it returns is called with other arguments than what it takes
+
+lowest_bit: Callable[[np.uint64], np.uint64] = _intrinsic(_lowest_bit)
+"""In compiled functions only: position of the lowest bit that is set; 64 if none is."""
+
+number_of_bits: Callable[[np.uint64], np.uint64] = _intrinsic(_number_of_bits)
+"""In compiled functions only: how many bits are set."""

@@ -1,0 +1,83 @@
+"""The walk through deep forests, the leaf tables and all coalitions agree on random forests."""
+
+import numpy as np
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from explainer.attribution_methods.deep_forest import DeepForest
+from explainer.attribution_methods.exact_forest import ExactForest
+from explainer.attribution_methods.leaf_table_batch import LeafTableBatch
+from models.forest import Forest
+from tests.conformance.checks_attribution import TOLERANCE, Numbers, brute_force
+from tests.conformance.small_forests import random_forest, random_rows
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=seeds,
+    n_features=st.integers(1, 12),
+    depth=st.integers(0, 10),
+    n_background=st.integers(1, 200),
+    missing=st.sampled_from([0.0, 0.3]),
+)
+@example(seed=1, n_features=3, depth=10, n_background=64, missing=0.3)
+@example(seed=2, n_features=12, depth=9, n_background=65, missing=0.3)
+def test_all_exact_methods_agree(seed: int, n_features: int, depth: int, n_background: int, missing: float) -> None:
+    generator = np.random.default_rng(seed)
+    trees = random_forest(generator, n_features=n_features, n_trees=3, depth=depth)
+    # Rounded values meet thresholds exactly, and half of the weights are nothing or the same.
+    background = random_rows(generator, n_background, n_features, missing=missing)
+    weights = np.where(generator.random(n_background) < 0.5, 1.0, generator.uniform(0, 5, n_background))
+    weights[generator.random(n_background) < 0.2] = 0
+    weights[0] = 1
+    rows = random_rows(generator, 3, n_features, missing=missing)
+    tables, batch, walk = (
+        make(trees, background, weights).contributions_of(rows) for make in (ExactForest, LeafTableBatch, DeepForest)
+    )
+    np.testing.assert_allclose(walk, tables, rtol=0, atol=TOLERANCE)
+    np.testing.assert_allclose(batch, tables, rtol=0, atol=TOLERANCE)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=seeds, n_features=st.integers(1, 6), n_trees=st.integers(1, 4), depth=st.integers(0, 9))
+def test_contributions_are_those_of_all_coalitions(seed: int, n_features: int, n_trees: int, depth: int) -> None:
+    generator = np.random.default_rng(seed)
+    trees = random_forest(generator, n_features=n_features, n_trees=n_trees, depth=depth)
+    background, weights = random_rows(generator, 12, n_features, missing=0.1), generator.uniform(0.01, 10, 12)
+    rows = random_rows(generator, 3, n_features, missing=0.1)
+    found = DeepForest(trees, background, weights).contributions_of(rows)
+    np.testing.assert_allclose(found, brute_force(trees, background, weights, rows), rtol=0, atol=TOLERANCE)
+
+
+@settings(max_examples=20, deadline=None)
+@given(seed=seeds)
+def test_columns_of_one_player_join_and_leave_together(seed: int) -> None:
+    """As if the columns were one: all coalitions of players, not the sum over columns."""
+    generator = np.random.default_rng(seed)
+    players = np.array([0, 1, 1, 2, 0, 1])
+    trees = random_forest(generator, n_features=6, n_trees=3, depth=7)
+    background, weights = random_rows(generator, 20, 6, missing=0.1), generator.uniform(0.1, 5, 20)
+    rows = random_rows(generator, 3, 6, missing=0.1)
+    found = DeepForest(trees, background, weights, column_to_player=players).contributions_of(rows)
+    for row, contributions in zip(rows, found, strict=True):
+        expected = brute_force_of_players(trees, background, weights, row, players)
+        np.testing.assert_allclose(contributions, expected, rtol=0, atol=TOLERANCE)
+
+
+def brute_force_of_players(
+    trees: Forest, background: Numbers, weights: Numbers, row: Numbers, players: Numbers
+) -> Numbers:
+    """Shapley values of three players by all six orders in which they join."""
+    orders = [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)]
+
+    def worth(joined: set[int]) -> float:
+        mixed = np.where(np.isin(players, list(joined)), row, background)
+        return float(trees.additive_score(mixed) @ weights / weights.sum())
+
+    found = np.zeros(3)
+    for order in orders:
+        for place, player in enumerate(order):
+            found[player] += (worth(set(order[: place + 1])) - worth(set(order[:place]))) / len(orders)
+    return found
