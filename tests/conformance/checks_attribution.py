@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from explainer.attribution_methods.method import AttributionComputer
 from models.forest import Forest
+from models.scoring_model import ScoringModel
 from tests.conformance.small_forests import Split, as_shap_dictionary, forest, random_forest, random_rows
 
 Numbers = NDArray[np.float64]
@@ -126,11 +127,11 @@ def check_agrees_with_shap(make: Maker, seed: int = 9) -> None:
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=SHAP_TOLERANCE)
 
 
-def brute_force(trees: Forest, background: Numbers, weights: Numbers, rows: Numbers) -> Numbers:
+def brute_force(model: ScoringModel, background: Numbers, weights: Numbers, rows: Numbers) -> Numbers:
     """Shapley values by their definition: every coalition, every background row (Shapley 1953).
 
     Args:
-        trees: The forest.
+        model: Its additive score is explained.
         background: Shape (m, n_features).
         weights: Shape (m,).
         rows: Shape (n_rows, n_features).
@@ -144,7 +145,7 @@ def brute_force(trees: Forest, background: Numbers, weights: Numbers, rows: Numb
     found = np.zeros(rows.shape)
     for number, row in enumerate(rows):
         mixed = np.where(coalitions[:, np.newaxis, :], row, background)
-        scores = trees.additive_score(mixed.reshape(-1, n_features)).reshape(len(coalitions), len(background))
+        scores = model.additive_score(mixed.reshape(-1, n_features)).reshape(len(coalitions), len(background))
         worth = scores @ weights / weights.sum()
         for feature in range(n_features):
             without = np.flatnonzero(~coalitions[:, feature])

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from explainer.attribution_methods import exact_enumeration
+from explainer.attribution_methods.exact_enumeration import ExactEnumeration
 from explainer.attribution_methods.exact_forest import ExactForest
 from explainer.explanations.attribution import AttributionMethod
 from models.forest import Forest
@@ -15,7 +17,7 @@ from tests.conformance.checks_attribution import Maker
 Numbers = NDArray[np.float64]
 Check = Callable[[Maker], None]
 
-METHODS: dict[str, Maker] = {"exact_forest": ExactForest}
+METHODS: dict[str, Maker] = {"exact_forest": ExactForest, "exact_enumeration": ExactEnumeration}
 
 CHECKS: tuple[Check, ...] = (
     checks.check_additivity,
@@ -138,3 +140,17 @@ def test_comparison_with_shap_catches_a_background_cut_to_a_hundred_rows() -> No
     pytest.importorskip("shap", reason="shap is a development dependency")
     with pytest.raises(AssertionError):
         checks.check_agrees_with_shap(UsesAHundredRows)
+
+
+def test_every_coalition_weighted_alike_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The broken twin of the enumeration: Banzhaf's weights, which do not add up to the score."""
+
+    def banzhaf(worth: Numbers) -> Numbers:
+        n_players = len(worth).bit_length() - 1
+        pairs = [worth.reshape(-1, 2, 1 << player) for player in range(n_players)]
+        return np.array([(pair[:, 1] - pair[:, 0]).mean() for pair in pairs])
+
+    monkeypatch.setattr(exact_enumeration, "shapley_values", banzhaf)
+    for check in (checks.check_additivity, checks.check_agrees_with_brute_force):
+        with pytest.raises(AssertionError):
+            check(ExactEnumeration)
