@@ -6,6 +6,7 @@ for bit. Reading builds the checked types anew, so numbers that do not add up ar
 
 import json
 from dataclasses import asdict
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -27,7 +28,9 @@ def numbers_to_bytes(numbers: ExplanationNumbers) -> bytes:
         UTF-8; equal numbers give equal bytes.
     """
     # Read once here, so that a whole number where a fraction belongs is not found only when it is read back.
-    content = {"format": FORMAT, "numbers": asdict(_NUMBERS.validate_python(asdict(numbers)))}
+    plain = asdict(_NUMBERS.validate_python(asdict(numbers)))
+    _leave_out_what_exact_methods_do_not_have(plain)
+    content = {"format": FORMAT, "numbers": plain}
     return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
@@ -58,6 +61,14 @@ def numbers_from_bytes(raw: bytes) -> ExplanationNumbers:
     if numbers_to_bytes(numbers) != raw:
         raise _unreadable()
     return numbers
+
+
+def _leave_out_what_exact_methods_do_not_have(plain: dict[str, Any]) -> None:
+    # This field came later: without it, numbers of exact methods keep the bytes they always had.
+    if plain["score_numbers"] is not None:
+        method = plain["score_numbers"]["attribution"]["method"]
+        if method["stopped_because"] is None:
+            del method["stopped_because"]
 
 
 def _unreadable() -> UntrustworthyExplanationError:
