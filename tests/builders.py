@@ -364,6 +364,7 @@ def some_score_numbers(
                 exact=exact,
                 engine_version="1",
                 standard_error=None if exact else 0.02,
+                stopped_because=None if exact else "precise_enough",
             ),
         ),
         strengths=tuple(strengths),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from explainer.attribution_methods.exact_enumeration import MAX_FEATURES, ExactEnumeration
 from explainer.attribution_methods.exact_forest import ExactForest
 from explainer.attribution_methods.forest_layout import ForestLayout
 from explainer.attribution_methods.method import AttributionComputer
@@ -15,9 +16,11 @@ from explainer.attribution_methods.method_choice import (
     choose_method,
     usable_cores,
 )
-from explainer.explanations.attribution import Attribution
+from explainer.attribution_methods.sampled_permutation import SampledPermutation
+from explainer.explanations.attribution import Attribution, AttributionMethod
 from models.forest import Forest
-from models.package import ModelPackage
+from models.package import Background, ModelPackage
+from models.scoring_model import Scores, ScoringModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,10 +117,26 @@ def attribute(computer: AttributionComputer, package: ModelPackage, row: NDArray
         AdditivityError: If they do not.
     """
     rows = row[np.newaxis]
+    contributions, method = _computed(computer, row)
     return Attribution(
-        contributions=tuple(float(part) for part in computer.contributions_of(rows)[0]),
+        contributions=tuple(float(part) for part in contributions),
         expected_value=computer.expected_value,
         additive_score=float(package.model.additive_score(rows)[0]),
         leaf_scale=computer.leaf_scale,
-        method=computer.method,
+        method=method,
     )
+
+
+def method_for_black_box(model: ScoringModel, background: Background) -> AttributionComputer:
+    """Prepare the best method for a model that is only ever asked for scores; see :func:`method_for`."""
+    if model.n_features <= MAX_FEATURES:
+        return ExactEnumeration(model, background.rows, background.weights)
+    return SampledPermutation(model, background.rows, background.weights)
+
+
+def _computed(computer: AttributionComputer, row: NDArray[np.float64]) -> tuple[Scores, AttributionMethod]:
+    # How sure an estimate is belongs to the case, not to the method.
+    if isinstance(computer, SampledPermutation):
+        sampled = computer.sample(row)
+        return sampled.contributions, sampled.method
+    return computer.contributions_of(row[np.newaxis])[0], computer.method

@@ -1,6 +1,7 @@
 """All contributions of one score, checked when they are put together."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -8,6 +9,9 @@ from explainer.errors import AdditivityError
 
 RELATIVE_ADDITIVITY_TOLERANCE = 1e-5
 """Relative to max(1, sum over trees of the largest |leaf|): onnxruntime adds in float32, we add in float64."""
+
+StoppedBecause = Literal["precise_enough", "budget_used"]
+"""Why sampling ended: the standard error was small enough, or no evaluations of the model were left."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,13 +22,22 @@ class AttributionMethod:
         name: Stable name of the method.
         exact: Whether the values are exact (up to rounding) or sampled.
         engine_version: Version of the code that computed them.
-        standard_error: For sampled methods, in additive units; None when exact.
+        standard_error: For sampled methods the largest of any feature, in additive units; None when exact.
+        stopped_because: For sampled methods, why sampling ended; None when exact.
+
+    Raises:
+        ValueError: If an exact method claims to have stopped early.
     """
 
     name: str
     exact: bool
     engine_version: str
     standard_error: float | None = None
+    stopped_because: StoppedBecause | None = None
+
+    def __post_init__(self) -> None:
+        if self.exact and self.stopped_because is not None:
+            raise ValueError("An exact method does not stop early.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +48,8 @@ class Attribution:
         contributions: Shape ``(n_features,)``, additive unit, in card order.
         expected_value: Weighted mean additive score over the background.
         additive_score: The model runtime's own score in the additive unit.
-        leaf_scale: Sum over trees of the largest |leaf| (for linear models: of |coefficient * value|); scales the
-            tolerance.
+        leaf_scale: Sum over trees of the largest |leaf| (for linear models: of |coefficient * value|; for
+            black boxes: the largest |score| over the background); scales the tolerance.
         method: How it was computed.
 
     Raises:

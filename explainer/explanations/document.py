@@ -74,11 +74,12 @@ class Contribution(_Part):
 
 
 class Method(_Part):
-    """How the contributions were computed."""
+    """How the contributions were computed; ``stopped`` stands there for sampled contributions only."""
 
     name: str
     exact: bool
     standard_error: float | None = None
+    stopped: Literal["precise_enough", "budget_used"] | None = Field(default=None, exclude_if=lambda why: why is None)
     engine_version: str
 
 

@@ -6,6 +6,7 @@ for bit. Reading builds the checked types anew, so numbers that do not add up ar
 
 import json
 from dataclasses import asdict
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -31,7 +32,9 @@ def numbers_to_bytes(numbers: ExplanationNumbers) -> bytes:
 
 
 def _written(numbers: ExplanationNumbers) -> bytes:
-    content = {"format": FORMAT, "numbers": _NUMBERS.dump_python(numbers)}
+    plain = _NUMBERS.dump_python(numbers)
+    _leave_out_what_exact_methods_do_not_have(plain)
+    content = {"format": FORMAT, "numbers": plain}
     return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
 
@@ -62,6 +65,14 @@ def numbers_from_bytes(raw: bytes) -> ExplanationNumbers:
     if _written(numbers) != raw:
         raise _unreadable()
     return numbers
+
+
+def _leave_out_what_exact_methods_do_not_have(plain: dict[str, Any]) -> None:
+    # This field came later: without it, numbers of exact methods keep the bytes they always had.
+    if plain["score_numbers"] is not None:
+        method = plain["score_numbers"]["attribution"]["method"]
+        if method["stopped_because"] is None:
+            del method["stopped_because"]
 
 
 def _unreadable() -> UntrustworthyExplanationError:

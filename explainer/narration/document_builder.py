@@ -139,6 +139,7 @@ def _method(facts: Facts) -> Method | None:
         name=method.name,
         exact=method.exact,
         standard_error=method.standard_error,
+        stopped=method.stopped_because,
         engine_version=method.engine_version,
     )
 

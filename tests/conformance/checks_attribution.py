@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explainer.attribution_methods.method import AttributionComputer
+from explainer.attribution_methods.sampled_permutation import SampledPermutation
 from models.forest import Forest
+from models.scoring_model import ScoringModel
 from tests.conformance.small_forests import Split, as_shap_dictionary, forest, random_forest, random_rows
 
 Numbers = NDArray[np.float64]
@@ -20,6 +22,16 @@ TOLERANCE = 1e-10
 
 SHAP_TOLERANCE = 1e-6
 """shap's tree explainer stores parts of its sums in 32 bits."""
+
+STANDARD_ERRORS = 5
+"""A sampled contribution may miss the exact one by so many standard errors; by chance that is one in a million."""
+
+
+def allowed(computer: AttributionComputer, rows: Numbers) -> Numbers:
+    """How far contributions may lie from the exact ones: shape (n_rows, n_features)."""
+    if not isinstance(computer, SampledPermutation):
+        return np.full(rows.shape, TOLERANCE)
+    return np.array([STANDARD_ERRORS * computer.sample(row).standard_errors + TOLERANCE for row in rows])
 
 
 def check_additivity(make: Maker, seed: int = 1) -> None:
@@ -51,9 +63,10 @@ def check_symmetry(make: Maker) -> None:
     generator = np.random.default_rng(3)
     background, rows = random_rows(generator, 30, 3), random_rows(generator, 20, 3)
     background[:, 1], rows[:, 1] = background[:, 0], rows[:, 0]
-    found = make(trees, background, generator.uniform(0.1, 5, 30)).contributions_of(rows)
+    computer = make(trees, background, generator.uniform(0.1, 5, 30))
+    found = computer.contributions_of(rows)
     assert np.abs(found[:, 0]).max() > 0.1, "the check must have something to compare"
-    np.testing.assert_allclose(found[:, 0], found[:, 1], rtol=0, atol=TOLERANCE)
+    assert np.all(np.abs(found[:, 0] - found[:, 1]) <= allowed(computer, rows)[:, :2].sum(axis=1))
 
 
 def check_ignored_feature(make: Maker, seed: int = 4) -> None:
@@ -108,8 +121,9 @@ def check_agrees_with_brute_force(make: Maker, seed: int = 8) -> None:
     trees = random_forest(generator, n_features=6, n_trees=10, depth=5)
     background, weights = random_rows(generator, 130, 6, missing=0.05), generator.uniform(0.01, 5, 130)
     rows = random_rows(generator, 6, 6, missing=0.05)
-    found = make(trees, background, weights).contributions_of(rows)
-    np.testing.assert_allclose(found, brute_force(trees, background, weights, rows), rtol=0, atol=TOLERANCE)
+    computer = make(trees, background, weights)
+    missed = np.abs(computer.contributions_of(rows) - brute_force(trees, background, weights, rows))
+    assert np.all(missed <= allowed(computer, rows)), f"the largest difference is {missed.max():.3g}"
 
 
 def check_agrees_with_shap(make: Maker, seed: int = 9) -> None:
@@ -126,11 +140,11 @@ def check_agrees_with_shap(make: Maker, seed: int = 9) -> None:
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=SHAP_TOLERANCE)
 
 
-def brute_force(trees: Forest, background: Numbers, weights: Numbers, rows: Numbers) -> Numbers:
+def brute_force(model: ScoringModel, background: Numbers, weights: Numbers, rows: Numbers) -> Numbers:
     """Shapley values by their definition: every coalition, every background row (Shapley 1953).
 
     Args:
-        trees: The forest.
+        model: Its additive score is explained.
         background: Shape (m, n_features).
         weights: Shape (m,).
         rows: Shape (n_rows, n_features).
@@ -144,7 +158,7 @@ def brute_force(trees: Forest, background: Numbers, weights: Numbers, rows: Numb
     found = np.zeros(rows.shape)
     for number, row in enumerate(rows):
         mixed = np.where(coalitions[:, np.newaxis, :], row, background)
-        scores = trees.additive_score(mixed.reshape(-1, n_features)).reshape(len(coalitions), len(background))
+        scores = model.additive_score(mixed.reshape(-1, n_features)).reshape(len(coalitions), len(background))
         worth = scores @ weights / weights.sum()
         for feature in range(n_features):
             without = np.flatnonzero(~coalitions[:, feature])

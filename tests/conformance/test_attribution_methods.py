@@ -6,22 +6,37 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from explainer.attribution_methods import exact_enumeration
 from explainer.attribution_methods.deep_forest import DeepForest
+from explainer.attribution_methods.exact_enumeration import ExactEnumeration
 from explainer.attribution_methods.exact_forest import ExactForest
 from explainer.attribution_methods.leaf_table_batch import LeafTableBatch
+from explainer.attribution_methods.sampled_permutation import SampledPermutation, StoppingRule
 from explainer.explanations.attribution import AttributionMethod
 from models.forest import Forest
 from tests.conformance import checks_attribution as checks
 from tests.conformance.checks_attribution import Maker
+from tests.conformance.small_forests import random_forest, random_rows
 
 Numbers = NDArray[np.float64]
 Check = Callable[[Maker], None]
 
-METHODS: dict[str, Maker] = {
+FINE = StoppingRule(target_share=0.01, max_evaluations=100_000)
+"""Standard errors so small that comparisons which allow a few of them mean something."""
+
+EXACT_METHODS: dict[str, Maker] = {
     "exact_forest": ExactForest,
     "leaf_table_batch": LeafTableBatch,
     "deep_forest": DeepForest,
+    "exact_enumeration": ExactEnumeration,
 }
+
+
+def sampled_finely(forest: Forest, background: Numbers, weights: Numbers) -> SampledPermutation:
+    return SampledPermutation(forest, background, weights, stopping=FINE)
+
+
+METHODS: dict[str, Maker] = {**EXACT_METHODS, "sampled_permutation": sampled_finely}
 
 CHECKS: tuple[Check, ...] = (
     checks.check_additivity,
@@ -41,10 +56,10 @@ def test_every_method_passes_every_check(name: str, check: Check) -> None:
     check(METHODS[name])
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", EXACT_METHODS)
 def test_every_exact_method_agrees_with_shap(name: str) -> None:
     pytest.importorskip("shap", reason="shap is a development dependency")
-    checks.check_agrees_with_shap(METHODS[name])
+    checks.check_agrees_with_shap(EXACT_METHODS[name])
 
 
 class Broken:
@@ -148,3 +163,80 @@ def test_comparison_with_shap_catches_a_background_cut_to_a_hundred_rows() -> No
     pytest.importorskip("shap", reason="shap is a development dependency")
     with pytest.raises(AssertionError):
         checks.check_agrees_with_shap(UsesAHundredRows)
+
+
+def test_every_coalition_weighted_alike_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The broken twin of the enumeration: Banzhaf's weights, which do not add up to the score."""
+
+    def banzhaf(worth: Numbers) -> Numbers:
+        n_players = len(worth).bit_length() - 1
+        pairs = [worth.reshape(-1, 2, 1 << player) for player in range(n_players)]
+        return np.array([(pair[:, 1] - pair[:, 0]).mean() for pair in pairs])
+
+    monkeypatch.setattr(exact_enumeration, "shapley_values", banzhaf)
+    for check in (checks.check_additivity, checks.check_agrees_with_brute_force):
+        with pytest.raises(AssertionError):
+            check(ExactEnumeration)
+
+
+class CreditsTheWrongFeature(SampledPermutation):
+    """Still adds up, because a walk telescopes whoever is given its steps."""
+
+    def __init__(self, forest: Forest, background: Numbers, weights: Numbers) -> None:
+        super().__init__(forest, background, weights, stopping=FINE)
+
+    def _gains(self, row: Numbers, row_score: float, ranks: NDArray[np.int64]) -> Numbers:
+        right = super()._gains(row, row_score, ranks)
+        return np.take_along_axis(right, ranks, axis=1)
+
+
+class ForgetsWeightsWhenSampling(SampledPermutation):
+    def __init__(self, forest: Forest, background: Numbers, weights: Numbers) -> None:
+        super().__init__(forest, background, np.ones_like(weights), stopping=FINE)
+
+
+class DrawsFromOneStream(SampledPermutation):
+    """Orders depend on what was asked before."""
+
+    def __init__(self, forest: Forest, background: Numbers, weights: Numbers) -> None:
+        super().__init__(forest, background, weights, stopping=FINE)
+        self.stream = np.random.default_rng(1)
+
+    def _generator_for(self, _row: Numbers) -> np.random.Generator:
+        return self.stream
+
+
+@pytest.mark.parametrize(
+    ("broken", "check"),
+    [
+        (CreditsTheWrongFeature, checks.check_agrees_with_brute_force),
+        (CreditsTheWrongFeature, checks.check_ignored_feature),
+        (ForgetsWeightsWhenSampling, checks.check_agrees_with_brute_force),
+        (ForgetsWeightsWhenSampling, checks.check_expected_value),
+        (DrawsFromOneStream, checks.check_deterministic),
+        (DrawsFromOneStream, checks.check_row_order_irrelevant),
+    ],
+    ids=lambda one: one.__name__,
+)
+def test_sampling_that_is_broken_is_caught(broken: Maker, check: Check) -> None:
+    with pytest.raises(AssertionError):
+        check(broken)
+
+
+def test_sampling_and_the_permutation_explainer_of_shap_agree() -> None:
+    """Where at most two features act together, both are exact after one sweep; beyond, within their errors."""
+    shap = pytest.importorskip("shap", reason="shap is a development dependency")
+    generator = np.random.default_rng(11)
+    background, row = random_rows(generator, 40, 14), random_rows(generator, 1, 14)
+    masker = shap.maskers.Independent(background, max_samples=len(background))
+    for depth, sweeps in ((2, 1), (5, 80)):
+        trees = random_forest(generator, n_features=14, n_trees=15, depth=depth)
+        peer = shap.PermutationExplainer(trees.additive_score, masker, seed=0)
+        theirs = peer(row, max_evals=sweeps * (2 * 14 + 1), silent=True).values[0]
+        sampled = sampled_finely(trees, background, np.ones(40)).sample(row[0])
+        missed = np.abs(sampled.contributions - theirs)
+        if depth == 2:
+            assert missed.max() <= checks.SHAP_TOLERANCE
+        else:
+            # Theirs draws one order for all background rows, 80 in all, so most of the difference is theirs.
+            assert 0 < missed.max() <= 0.05 * trees.additive_score(background).std()

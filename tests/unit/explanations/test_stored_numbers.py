@@ -130,3 +130,13 @@ def test_whole_numbers_where_fractions_belong_are_written_as_fractions() -> None
     reliability = replace(numbers(0.5).score_numbers.reliability, background_gap=0)
     written = replace(numbers(0.5), score_numbers=replace(numbers(0.5).score_numbers, reliability=reliability))
     assert numbers_from_bytes(numbers_to_bytes(written)) == written
+
+
+def test_reason_why_sampling_stopped_comes_back() -> None:
+    exact = numbers(0.5)
+    assert b"stopped_because" not in numbers_to_bytes(exact), "bytes kept from before the field came must stay readable"
+    assert exact.score_numbers is not None
+    sampled = replace(METHOD, exact=False, standard_error=0.01, stopped_because="budget_used")
+    attribution = replace(exact.score_numbers.attribution, method=sampled)
+    written = replace(exact, score_numbers=replace(exact.score_numbers, attribution=attribution))
+    assert numbers_from_bytes(numbers_to_bytes(written)) == written

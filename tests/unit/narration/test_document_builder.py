@@ -267,3 +267,13 @@ def test_text_from_outside_stays_text() -> None:
 def test_facts_of_another_case_are_refused_not_told() -> None:
     with pytest.raises(UntrustworthyExplanationError):
         build_document(some_facts(numbers=some_numbers(model_sha256="00" * 32)))
+
+
+def test_only_sampled_contributions_say_why_sampling_stopped() -> None:
+    exact, sampled = (
+        document_of("seven_factors_reversed").as_json()["method"],
+        document_of("sampled").as_json()["method"],
+    )
+    assert "stopped" not in exact
+    assert sampled["stopped"] == "precise_enough"
+    assert sampled["standard_error"] == 0.02
