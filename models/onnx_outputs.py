@@ -92,6 +92,11 @@ def read_outputs(graph: TreeGraph) -> Outputs:
                 f"The runtime ignores the post transform {transform} of tree regressors with one target: use NONE, and "
                 "a Sigmoid behind the trees where a probability is wanted."
             )
+        if graph.is_version_5 and transform in ("SOFTMAX", "LOGISTIC"):
+            raise UnsupportedModelError(
+                f"onnxruntime 1.32 exchanges SOFTMAX and LOGISTIC of the operator TreeEnsemble, so that {transform} "
+                "could mean either: use TreeEnsembleClassifier, or NONE."
+            )
         outputs = _outputs(graph, _LINKS[transform], np.eye(n_targets), np.eye(n_targets))
     if not graph.ends_in_sigmoid:
         return outputs

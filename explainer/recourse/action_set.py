@@ -24,7 +24,8 @@ class SearchSpace:
     """What the search needs to know about a model and never changes.
 
     Attributes:
-        splits: For each feature all values at which the model's score may jump, ascending, float32; the score is
+        splits: For each feature all values at which the model's score may jump, ascending, float32, or none where
+            preprocessing stands before the trees and nobody knows them; the score is
             constant between them.
         spreads: For each feature how much it typically differs between people, in its own unit.
         lowest: Lowest value of each feature that anybody in the background has.

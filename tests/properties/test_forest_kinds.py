@@ -82,7 +82,7 @@ def version_3(draw: st.DrawFn) -> bytes:
 @st.composite
 def version_5(draw: st.DrawFn) -> bytes:
     n_outputs = draw(st.sampled_from((1, 2, 3)))
-    transforms = TRANSFORMS if n_outputs > 1 else ("NONE", "PROBIT")
+    transforms = ("NONE", "SOFTMAX_ZERO", "PROBIT") if n_outputs > 1 else ("NONE", "PROBIT")
     transform = draw(st.sampled_from(transforms))
     weight = st.floats(0.0625, 0.125, width=32) if transform == "PROBIT" else weights
     trees = draw(st.lists(splits(1, modes_of(draw, MODES_5), weight), min_size=1, max_size=3))
@@ -175,3 +175,16 @@ def test_transforms_the_runtime_ignores_are_refused(transform: str) -> None:
     tree = Split(feature=0, mode="BRANCH_LEQ", threshold=0.5, yes=Leaf((1.0,)), no=Leaf((0.0,)))
     with pytest.raises(UnsupportedModelError, match=f"ignores the post transform {transform}"):
         read_forest(to_onnx_5(Ensemble(trees=(tree,), n_features=N_FEATURES, post_transform=transform)))
+
+
+def test_the_runtime_exchanges_two_transforms_of_version_5_so_both_are_refused() -> None:
+    import onnxruntime
+
+    tree = Split(feature=0, mode="BRANCH_LEQ", threshold=0.5, yes=Leaf((1.0,)), no=Leaf((0.0,)))
+    rows = {"rows": np.zeros((1, N_FEATURES), dtype=np.float32)}
+    for transform, sums_to_one in (("SOFTMAX", False), ("LOGISTIC", True)):
+        content = to_onnx_5(Ensemble(trees=(tree,), n_features=N_FEATURES, post_transform=transform, n_outputs=2))
+        total = onnxruntime.InferenceSession(content).run(None, rows)[0].sum()
+        assert (abs(total - 1) < 1e-6) == sums_to_one
+        with pytest.raises(UnsupportedModelError, match="exchanges SOFTMAX and LOGISTIC"):
+            read_forest(content)
