@@ -25,8 +25,7 @@ class SearchSpace:
 
     Attributes:
         splits: For each feature all values at which the model's score may jump, ascending, float32, or none where
-            preprocessing stands before the trees and nobody knows them; the score is
-            constant between them.
+            preprocessing stands before the trees and nobody knows them; the score is constant between them.
         spreads: For each feature how much it typically differs between people, in its own unit.
         lowest: Lowest value of each feature that anybody in the background has.
         highest: Highest value of each feature that anybody in the background has.
