@@ -1,10 +1,11 @@
-"""The few ONNX graphs we accept: named inputs, Cast, Identity and Concat before one tree ensemble, nothing after it.
+"""An ONNX graph around one tree ensemble: what goes in, which node holds the trees, where the score comes out.
 
-What is not on this list is refused by name: a graph we cannot follow from raw feature to tree is a graph whose
-explanations would be guesses.
+Before the trees stands preprocessing, which is followed but never re-implemented
+(:mod:`models.onnx_provenance`); behind them only what hands the score on. What changes the score behind the trees is
+refused by name: an explanation of the trees would then be the explanation of another number.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,8 +19,9 @@ from models.errors import MalformedPackageError, ModelFeaturesMismatchError, Uns
 MAX_BYTES = 512_000_000
 """Larger graphs are refused."""
 
-ENSEMBLES = ("TreeEnsembleClassifier", "TreeEnsembleRegressor")
-_PASSING_OPERATORS = ("Cast", "Identity", "Concat")
+ENSEMBLES = ("TreeEnsembleClassifier", "TreeEnsembleRegressor", "TreeEnsemble")
+_STANDARD_DOMAINS = ("", "ai.onnx", "ai.onnx.ml")
+_HANDING_ON = ("Identity", "ZipMap", "Cast")
 
 
 @dataclass(frozen=True)
@@ -53,27 +55,42 @@ class TreeGraph:
         node: The tree ensemble.
         attributes: Attributes of that node, by name.
         inputs: Inputs of the graph, in its order.
-        columns: For each column the trees read, which column of which input it is.
+        constants: Constant tensors, by name.
+        ends_in_sigmoid: Whether a Sigmoid stands between the ensemble and the score.
+        score_output: Name of the tensor that holds the scores, before any ZipMap.
     """
 
     def __init__(self, onnx_bytes: bytes) -> None:
         self.model = _parse(onnx_bytes)
         graph = self.model.graph
-        _refuse_unknown_operators(self.model)
-        self.node: NodeProto = next(node for node in graph.node if node.op_type in ENSEMBLES)
-        self.attributes: Mapping[str, Any] = {a.name: helper.get_attribute_value(a) for a in self.node.attribute}
-        constants = {tensor.name for tensor in graph.initializer}
-        self.inputs: tuple[GraphInput, ...] = tuple(_input(i) for i in graph.input if i.name not in constants)
+        _refuse_what_is_not_standard(self.model)
+        self.node: NodeProto = _only_ensemble(self.model)
+        self.attributes: Mapping[str, Any] = attributes_of(self.node)
         self._makers = {output: node for node in graph.node for output in node.output}
-        self.columns: tuple[Column, ...] = tuple(self._columns_of(self.node.input[0], is_float=False))
+        self.constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
+        for node in graph.node:
+            if node.op_type == "Constant" and "value" in attributes_of(node):
+                self.constants[node.output[0]] = numpy_helper.to_array(attributes_of(node)["value"])
+        self.inputs: tuple[GraphInput, ...] = tuple(_input(i) for i in graph.input if i.name not in self.constants)
+        self.score_output, self.ends_in_sigmoid = self._find_score_output()
 
     @property
     def is_classifier(self) -> bool:
-        """Whether the ensemble is a classifier; else it is a regressor."""
+        """Whether the ensemble is a classifier, which has class labels and a second output."""
         return bool(self.node.op_type == "TreeEnsembleClassifier")
 
     @property
-    def score_output(self) -> str:
+    def is_version_5(self) -> bool:
+        """Whether the ensemble is the operator TreeEnsemble of ai.onnx.ml 5."""
+        return bool(self.node.op_type == "TreeEnsemble")
+
+    @property
+    def tree_input(self) -> str:
+        """Name of the tensor the trees read."""
+        return str(self.node.input[0])
+
+    @property
+    def tree_output(self) -> str:
         """Name of the ensemble's output that holds scores."""
         return str(self.node.output[1] if self.is_classifier else self.node.output[0])
 
@@ -82,26 +99,27 @@ class TreeGraph:
         """Columns of all inputs together."""
         return sum(graph_input.width for graph_input in self.inputs)
 
-    def with_output_only(self, post_transform: str | None = None) -> bytes:
-        """Make the graph whose only output is the ensemble's scores.
+    def maker_of(self, tensor: str) -> NodeProto | None:
+        """Give the node that makes a tensor, none for inputs and constants."""
+        return self._makers.get(tensor)
 
-        Args:
-            post_transform: Replaces the ensemble's own, e.g. ``NONE`` for scores before the post transform.
+    def scoring_part(self) -> bytes:
+        """Make the graph whose only output are the scores."""
+        return _bytes_of(self._part_up_to(self.score_output))
 
-        Returns:
-            Bytes of the new graph.
-        """
-        model = onnx.ModelProto()
-        model.CopyFrom(self.model)
-        del model.graph.output[:]
-        model.graph.output.append(helper.make_tensor_value_info(self.score_output, TensorProto.FLOAT, None))
-        if post_transform is not None:
-            node = next(node for node in model.graph.node if node.op_type in ENSEMBLES)
-            kept = [attribute for attribute in node.attribute if attribute.name != "post_transform"]
-            del node.attribute[:]
-            node.attribute.extend([*kept, helper.make_attribute("post_transform", post_transform)])
-        content: bytes = model.SerializeToString(deterministic=True)
-        return content
+    def additive_part(self) -> bytes:
+        """Make the graph whose only output are the scores before the post transform."""
+        part = self._part_up_to(self.tree_output)
+        node = next(node for node in part.graph.node if node.op_type in ENSEMBLES)
+        kept = [attribute for attribute in node.attribute if attribute.name != "post_transform"]
+        del node.attribute[:]
+        none: int | str = 0 if self.is_version_5 else "NONE"
+        node.attribute.extend([*kept, helper.make_attribute("post_transform", none)])
+        return _bytes_of(part)
+
+    def preprocessing_part(self) -> bytes:
+        """Make the graph whose only output is what the trees read."""
+        return _bytes_of(self._part_up_to(self.tree_input))
 
     def raw_positions(self, feature_names: Sequence[str] | None) -> dict[Column, int]:
         """Say which raw feature each input column is.
@@ -124,44 +142,82 @@ class TreeGraph:
             differing = sorted(set(order) ^ set(feature_names))
             if differing:
                 raise ModelFeaturesMismatchError(
-                    f"The card's features and the model's named inputs differ: {', '.join(differing)}."
+                    f"The card's features and the model's named inputs differ: {', '.join(differing)[:200]}."
                 )
             order = list(feature_names)
         widths = {graph_input.name: graph_input.width for graph_input in self.inputs}
         columns = [Column(name, position) for name in order for position in range(widths[name])]
         return {column: index for index, column in enumerate(columns)}
 
-    def _columns_of(self, tensor: str, *, is_float: bool) -> list[Column]:
-        """Follow a tensor back to the inputs; ``is_float`` once a cast to 32-bit numbers lies behind it."""
-        for graph_input in self.inputs:
-            if graph_input.name == tensor:
-                if graph_input.element_type != TensorProto.FLOAT and not is_float:
-                    raise UnsupportedModelError("Trees over other than 32-bit floating point inputs are not yet read.")
-                return [Column(tensor, position) for position in range(graph_input.width)]
-        node = self._makers.get(tensor)
-        if node is None or node.op_type not in _PASSING_OPERATORS:
-            raise UnsupportedModelError(f"The input of the trees cannot be followed back beyond '{tensor[:80]}'.")
-        attributes = {a.name: helper.get_attribute_value(a) for a in node.attribute}
-        if node.op_type == "Cast":
-            if attributes.get("to") != TensorProto.FLOAT:
-                raise UnsupportedModelError(
-                    "A Cast to anything but 32-bit floating point before the trees is not yet read."
-                )
-            is_float = True
-        if node.op_type == "Concat" and attributes.get("axis") not in (1, -1):
-            raise UnsupportedModelError("A Concat along anything but the columns is not yet read.")
-        return [column for source in node.input for column in self._columns_of(source, is_float=is_float)]
+    def _part_up_to(self, tensor: str) -> onnx.ModelProto:
+        needed = {id(node) for node in self._makers_behind(tensor)}
+        part = onnx.ModelProto()
+        part.CopyFrom(self.model)
+        del part.graph.node[:]
+        part.graph.node.extend(node for node in self.model.graph.node if id(node) in needed)
+        del part.graph.output[:]
+        del part.graph.value_info[:]
+        # The runtime finds out the type by itself; it is checked where the part is loaded.
+        part.graph.output.append(onnx.ValueInfoProto(name=tensor))
+        return part
+
+    def _makers_behind(self, tensor: str) -> Iterator[NodeProto]:
+        waiting, seen = [tensor], {tensor}
+        while waiting:
+            node = self._makers.get(waiting.pop())
+            if node is not None:
+                yield node
+                new = [source for source in node.input if source not in seen]
+                seen.update(new)
+                waiting.extend(new)
+
+    def _find_score_output(self) -> tuple[str, bool]:
+        """Walk back from the graph's outputs; labels may be made anyhow, the score must be the ensemble's own."""
+        found: set[tuple[str, bool]] = set()
+        blocking: set[str] = set()
+        for output in self.model.graph.output:
+            tensor, sigmoid = output.name, False
+            score = ""
+            while tensor != self.tree_output:
+                node = self._makers.get(tensor)
+                if node is None or not (node.op_type in _HANDING_ON or (node.op_type == "Sigmoid" and not sigmoid)):
+                    break
+                if node.op_type == "Sigmoid":
+                    sigmoid, score = True, tensor
+                tensor = node.input[0]
+            if tensor == self.tree_output:
+                found.add((score or tensor, sigmoid))
+            elif not _is_label(output) and any(n is self.node for n in self._makers_behind(tensor)):
+                maker = self._makers[tensor]
+                blocking.update([maker.op_type] if maker is not self.node else [])
+        if blocking:
+            raise UnsupportedModelError(
+                f"Behind the trees the score is changed by {', '.join(sorted(blocking))[:200]}; this is not yet read."
+            )
+        if len(found) != 1:
+            raise UnsupportedModelError("The model must give exactly one kind of score that comes out of its trees.")
+        return found.pop()
+
+
+def attributes_of(node: NodeProto) -> dict[str, Any]:
+    """Give the attributes of a node by name."""
+    return {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
 
 
 def floats_of(attributes: Mapping[str, Any], name: str) -> np.ndarray[Any, np.dtype[np.float32]]:
     """Give a list of 32-bit numbers among a node's attributes, however it is stored; empty if absent."""
-    tensor = attributes.get(f"{name}_as_tensor")
-    if tensor is None:
-        return np.asarray(attributes.get(name, []), dtype=np.float32)
-    values = np.asarray(numpy_helper.to_array(tensor))
+    stored = attributes.get(f"{name}_as_tensor", attributes.get(name, []))
+    if not isinstance(stored, TensorProto):
+        return np.asarray(stored, dtype=np.float32)
+    values = np.asarray(numpy_helper.to_array(stored))
     if values.dtype != np.float32:
         raise UnsupportedModelError(f"Trees with '{name}' in {values.dtype} are not yet read, only in float32.")
-    return values
+    return values.ravel()
+
+
+def _bytes_of(model: onnx.ModelProto) -> bytes:
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
 
 
 def _parse(onnx_bytes: bytes) -> onnx.ModelProto:
@@ -178,19 +234,29 @@ def _parse(onnx_bytes: bytes) -> onnx.ModelProto:
     return model
 
 
-def _refuse_unknown_operators(model: onnx.ModelProto) -> None:
-    nodes = model.graph.node
-    allowed = {("ai.onnx.ml", name) for name in ENSEMBLES} | {("", name) for name in _PASSING_OPERATORS}
-    allowed |= {("ai.onnx", name) for name in _PASSING_OPERATORS}
-    foreign = sorted({node.op_type for node in nodes if (node.domain, node.op_type) not in allowed})
+def _refuse_what_is_not_standard(model: onnx.ModelProto) -> None:
+    foreign = sorted({node.op_type for node in model.graph.node if node.domain not in _STANDARD_DOMAINS})
     if foreign:
-        hint = " Export the classifier without ZipMap." if "ZipMap" in foreign else ""
-        raise UnsupportedModelError(f"Models with these operators are not yet read: {', '.join(foreign)[:200]}.{hint}")
+        raise UnsupportedModelError(f"Models with these operators are not read: {', '.join(foreign)[:200]}.")
     if model.functions:
         raise UnsupportedModelError("Models with functions of their own are not read.")
-    ensembles = [node for node in nodes if node.op_type in ENSEMBLES]
+
+
+def _only_ensemble(model: onnx.ModelProto) -> NodeProto:
+    ensembles: list[NodeProto] = [
+        node for node in model.graph.node if node.op_type in ENSEMBLES and node.domain == "ai.onnx.ml"
+    ]
     if len(ensembles) != 1:
         raise UnsupportedModelError(f"A model must hold exactly one tree ensemble, this one holds {len(ensembles)}.")
+    expected = 2 if ensembles[0].op_type == "TreeEnsembleClassifier" else 1
+    if len(ensembles[0].output) != expected or not ensembles[0].output[-1]:
+        raise UnsupportedModelError("The tree ensemble gives no scores.")
+    return ensembles[0]
+
+
+def _is_label(output: onnx.ValueInfoProto) -> bool:
+    kinds = (TensorProto.INT64, TensorProto.INT32, TensorProto.STRING, TensorProto.BOOL)
+    return output.type.HasField("tensor_type") and output.type.tensor_type.elem_type in kinds
 
 
 def _input(value: onnx.ValueInfoProto) -> GraphInput:

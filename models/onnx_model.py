@@ -1,14 +1,20 @@
-"""Scoring by onnxruntime; the only importer of it."""
+"""Scoring and preprocessing by onnxruntime; the only importer of it."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import onnxruntime as ort
+from numpy.typing import NDArray
 from onnxruntime.capi import onnxruntime_pybind11_state as onnxruntime_errors
 
 from models.card import ModelCard
-from models.errors import ModelFeaturesMismatchError, UnsupportedModelError
-from models.onnx_graph import Column, TreeGraph
+from models.encoding import Columns
+from models.errors import UnsupportedModelError
+from models.features import Feature
+from models.onnx_graph import TreeGraph
+from models.onnx_inputs import OnnxInputs
+from models.onnx_outputs import read_outputs
 from models.scoring_model import Rows, Scores
 
 _ERRORS_ONLY = 3
@@ -20,13 +26,6 @@ _RUNTIME_ERRORS: tuple[type[Exception], ...] = (
     *(kind for kind in vars(onnxruntime_errors).values() if isinstance(kind, type) and issubclass(kind, Exception)),
 )
 
-_ELEMENT_TYPES: Mapping[str, type[np.generic]] = {
-    "tensor(float)": np.float32,
-    "tensor(double)": np.float64,
-    "tensor(int64)": np.int64,
-    "tensor(int32)": np.int32,
-}
-
 
 class OnnxModel:
     """An ONNX tree model behind the :class:`~models.scoring_model.ScoringModel` protocol.
@@ -34,8 +33,12 @@ class OnnxModel:
     It scores one row at a time or many, on one thread, so that equal rows get equal scores wherever they stand.
 
     Args:
-        onnx_bytes: The model: one float input in the order of the card's features, or one named input per feature.
+        onnx_bytes: The model: one input in the order of the card's features, or one named input per feature.
         card: Names and orders the features.
+
+    Attributes:
+        n_outputs: Scores per row; more than one for several classes or targets, and then the shapes of
+            :meth:`score` and :meth:`additive_score` are (n_rows, n_outputs).
 
     Raises:
         UnsupportedModelError: If the runtime cannot run it, or it is of a kind we do not read.
@@ -45,10 +48,12 @@ class OnnxModel:
 
     def __init__(self, onnx_bytes: bytes, card: ModelCard) -> None:
         graph = TreeGraph(onnx_bytes)
-        self._positions = graph.raw_positions(card.feature_names)
+        self._inputs = OnnxInputs(graph, graph.raw_positions(card.feature_names), card.features)
         self._n_features = len(card.features)
-        self._scores = _session(graph.with_output_only())
-        self._additive_scores = _session(graph.with_output_only(post_transform="NONE"))
+        self._outputs = read_outputs(graph)
+        self.n_outputs = self._outputs.n_outputs
+        self._scores = _session(graph.scoring_part())
+        self._additive_scores = _session(graph.additive_part())
 
     @property
     def n_features(self) -> int:
@@ -57,25 +62,49 @@ class OnnxModel:
 
     def score(self, rows: Rows) -> Scores:
         """Score cases; see :meth:`models.scoring_model.ScoringModel.score`."""
-        return self._run(self._scores, rows)
+        return self._outputs.scores_of(self._run(self._scores, rows))
 
     def additive_score(self, rows: Rows) -> Scores:
         """Score cases before the post transform; see :meth:`models.scoring_model.ScoringModel.additive_score`."""
-        return self._run(self._additive_scores, rows)
+        return self._outputs.additive_scores_of(self._run(self._additive_scores, rows))
 
     def _run(self, session: ort.InferenceSession, rows: Rows) -> Scores:
-        if rows.ndim != 2 or rows.shape[1] != self._n_features:  # noqa: PLR2004 - a table has two dimensions
-            raise ModelFeaturesMismatchError(f"Rows of shape {rows.shape} do not fit {self._n_features} features.")
+        tables = self._inputs.of(rows)
         if len(rows) == 0:
-            return np.zeros(0)
-        feeds = {}
-        for graph_input in session.get_inputs():
-            width = int(graph_input.shape[1])
-            order = [self._positions[Column(graph_input.name, position)] for position in range(width)]
-            with np.errstate(over="ignore"):
-                feeds[graph_input.name] = rows[:, order].astype(_ELEMENT_TYPES[graph_input.type])
-        scores = np.asarray(session.run(None, feeds)[0], dtype=np.float64)
-        return scores.reshape(len(rows), -1)[:, -1]
+            return np.zeros((0, self._outputs.n_columns))
+        return _run(session, tables).astype(np.float64).reshape(len(rows), -1)
+
+
+class OnnxPreprocessing:
+    """The part of a graph before its trees, run by onnxruntime; see :class:`models.encoding.Preprocessing`.
+
+    Args:
+        graph: The graph.
+        features: The card's features; needed where the graph reads text or has several inputs.
+        n_columns: Columns the trees read.
+
+    Raises:
+        UnsupportedModelError: If the runtime cannot run it, or the trees read other than 32-bit numbers.
+        ModelFeaturesMismatchError: If the graph's inputs are not the card's features.
+    """
+
+    def __init__(self, graph: TreeGraph, features: Sequence[Feature] | Sequence[str] | None, n_columns: int) -> None:
+        names = None if features is None else [f if isinstance(f, str) else f.name for f in features]
+        full = [feature for feature in features or () if isinstance(feature, Feature)]
+        self._inputs = OnnxInputs(graph, graph.raw_positions(names), full or None)
+        self._n_columns = n_columns
+        if graph.maker_of(graph.tree_input) is None:
+            raise UnsupportedModelError("Trees over other than 32-bit floating point inputs are not yet read.")
+        self._session = _session(graph.preprocessing_part())
+        if self._session.get_outputs()[0].type != "tensor(float)":
+            raise UnsupportedModelError("Trees over other than 32-bit floating point columns are not yet read.")
+
+    def encode(self, rows: Rows) -> Columns:
+        """Make the columns of raw rows, shape (n_rows, n_columns)."""
+        tables = self._inputs.of(rows)
+        if len(rows) == 0:
+            return np.zeros((0, self._n_columns), dtype=np.float32)
+        return np.asarray(_run(self._session, tables), dtype=np.float32).reshape(len(rows), -1)
 
 
 def _session(onnx_bytes: bytes) -> ort.InferenceSession:
@@ -84,11 +113,16 @@ def _session(onnx_bytes: bytes) -> ort.InferenceSession:
     options.inter_op_num_threads = 1
     options.log_severity_level = _ERRORS_ONLY
     try:
-        session = ort.InferenceSession(onnx_bytes, options, providers=["CPUExecutionProvider"])
+        return ort.InferenceSession(onnx_bytes, options, providers=["CPUExecutionProvider"])
     except _RUNTIME_ERRORS as error:
         reason = (str(error).splitlines() or ["no reason given"])[0][:200]
         raise UnsupportedModelError(f"The runtime cannot load the model: {reason}.") from error
-    unknown = sorted({i.type for i in session.get_inputs()} - set(_ELEMENT_TYPES))
-    if unknown:
-        raise UnsupportedModelError(f"Models with inputs of type {', '.join(unknown)} are not yet run.")
-    return session
+
+
+def _run(session: ort.InferenceSession, tables: dict[str, NDArray[Any]]) -> NDArray[Any]:
+    feeds = {graph_input.name: tables[graph_input.name] for graph_input in session.get_inputs()}
+    try:
+        return np.asarray(session.run(None, feeds)[0])
+    except _RUNTIME_ERRORS as error:
+        reason = (str(error).splitlines() or ["no reason given"])[0][:200]
+        raise UnsupportedModelError(f"The runtime cannot run the model on a row: {reason}.") from error

@@ -7,6 +7,7 @@ import numpy as np
 
 from models import manifest
 from models.card import ModelCard, parse_card
+from models.encoding import check_encoding
 from models.errors import (
     MalformedPackageError,
     ModelScoresDifferError,
@@ -95,13 +96,19 @@ def _load(folder: Path) -> ModelPackage:
     reference = parse_reference(files.contents[manifest.REFERENCE])
     check_columns(background.rows, len(card.features), manifest.BACKGROUND)
     check_columns(reference.rows, len(card.features), manifest.REFERENCE)
-    forest = read_forest(files.contents[manifest.MODEL], card.feature_names)
+    forest = read_forest(files.contents[manifest.MODEL], card.features)
+    if forest.n_outputs > 1:
+        raise UnsupportedModelError(
+            f"The card has two outcomes and one score, but the model gives {forest.n_outputs} scores."
+        )
     if forest.link != "logistic":
         raise UnsupportedModelError(
             "The card's additive unit is log-odds, but the model's scores do not follow from log-odds."
         )
     model = OnnxModel(files.contents[manifest.MODEL], card)
     _check_scores(model, forest, background, reference)
+    if forest.encoding is not None:
+        check_encoding(forest.encoding, background.rows, card.feature_names)
     return ModelPackage(
         card=card,
         sha256=files.sha256,

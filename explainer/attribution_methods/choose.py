@@ -61,11 +61,26 @@ def prepare_method(
     Raises:
         UnsupportedModelError: If no exact method fits into memory.
     """
+    if forest.encoding is not None:
+        return _leaf_tables_behind_preprocessing(forest, background_rows, background_weights, budget_bytes)
     choice = choose_method(
         ForestLayout.of(forest), len(background_rows), budget_bytes=budget_bytes, many_rows=many_rows
     )
     computer = _build(choice, forest, background_rows, background_weights, threads or usable_cores())
     return PreparedMethod(computer=computer, choice=replace(choice, memory_bytes=computer.memory_bytes))
+
+
+def _leaf_tables_behind_preprocessing(
+    forest: Forest, rows: NDArray[np.float64], weights: NDArray[np.float64], budget_bytes: int
+) -> PreparedMethod:
+    computer = ExactForest(forest, rows, weights, table_bytes=budget_bytes)
+    choice = MethodChoice(
+        name=MethodName.LEAF_TABLES,
+        reason="Columns of the trees are made from raw features, and the tables of all leaves fit.",
+        memory_bytes=computer.memory_bytes,
+        budget_bytes=budget_bytes,
+    )
+    return PreparedMethod(computer=computer, choice=choice)
 
 
 def _build(

@@ -1,6 +1,7 @@
 """Exact interventional Shapley values of a forest, with raw features as players and a weighted background.
 
-A leaf is a box: for each distinct feature on its path an interval, and whether a missing value gets through. Let ``a``
+A leaf is a box: for each distinct column on its path an interval, and whether a missing value gets through. Columns
+made from one raw feature, such as those of a one-hot encoding, are one player. Let ``a``
 be the set of the leaf's features whose interval the explained row meets and ``b`` the same for one background row. A
 coalition takes its own features from the row and all others from the background row, so it reaches the leaf exactly if
 it holds every feature of ``a - b``, none of ``b - a``, and no feature is in neither set. Of that small game the Shapley
@@ -23,7 +24,7 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from explainer.attribution_methods.leaf_boxes import LeafBox, boxes_of
+from explainer.attribution_methods.leaf_boxes import BoxSide, LeafBox, boxes_of
 from explainer.explanations.attribution import AttributionMethod
 from models.errors import UnsupportedModelError
 from models.forest import Forest
@@ -45,22 +46,28 @@ Positions = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class _Sides:
-    """All sides of all boxes in one line each, sorted by leaf.
+    """All sides of all boxes in one line each, sorted by leaf and there by feature.
+
+    A leaf's features are its players; one of them has several sides where several columns belong to it.
 
     Attributes:
-        feature: Shape (n_sides,), position of the raw feature.
+        column: Shape (n_sides,), position of the column that is compared.
         above: Shape (n_sides,), values must be greater (float32).
         up_to: Shape (n_sides,), values must not be greater (float32).
         admits_missing: Shape (n_sides,), whether a missing value gets through.
-        slot: Shape (n_sides,), position of the side among its leaf's sides.
-        first: Shape (n_leaves,), where each leaf's sides begin.
-        count: Shape (n_leaves,), how many sides each leaf has, at least one.
+        first_side: Shape (n_players,), where each player's sides begin.
+        feature: Shape (n_players,), position of the raw feature.
+        slot: Shape (n_players,), position of the player among its leaf's players.
+        first: Shape (n_leaves,), where each leaf's players begin.
+        count: Shape (n_leaves,), how many players each leaf has, at least one.
     """
 
-    feature: Positions
+    column: Positions
     above: NDArray[np.float32]
     up_to: NDArray[np.float32]
     admits_missing: NDArray[np.bool_]
+    first_side: Positions
+    feature: Positions
     slot: Positions
     first: Positions
     count: Positions
@@ -68,33 +75,54 @@ class _Sides:
     @classmethod
     def of(cls, boxes: list[LeafBox]) -> "_Sides":
         sides = [side for box in boxes for side in box.sides]
-        count = np.array([len(box.sides) for box in boxes], dtype=np.int64)
+        players = [[(key, len(list(run))) for key, run in groupby(box.sides, key=_owner)] for box in boxes]
+        per_player = np.array([n for group in players for _, n in group], dtype=np.int64)
+        count = np.array([len(group) for group in players], dtype=np.int64)
         return cls(
-            feature=np.array([side.feature for side in sides], dtype=np.int64),
+            column=np.array([side.column for side in sides], dtype=np.int64),
             above=np.array([side.above for side in sides], dtype=np.float32),
             up_to=np.array([side.up_to for side in sides], dtype=np.float32),
             admits_missing=np.array([side.admits_missing for side in sides], dtype=np.bool_),
-            slot=np.array([slot for box in boxes for slot in range(len(box.sides))], dtype=np.int64),
+            first_side=np.cumsum(per_player) - per_player,
+            feature=np.array([feature for group in players for feature, _ in group], dtype=np.int64),
+            slot=np.array([slot for group in players for slot in range(len(group))], dtype=np.int64),
             first=np.cumsum(count) - count,
             count=count,
         )
 
-    def met_by(self, rows: Numbers) -> Positions:
-        """For each row and leaf the set of the leaf's features whose side the row meets, bit ``slot`` set if met.
+    def of_leaves(self, first: int, last: int) -> "_Sides":
+        """The same for some leaves only, from ``first`` up to but without ``last``."""
+        players = slice(self.first[first], self.first[last - 1] + self.count[last - 1])
+        more = self.first_side[players.stop :]
+        sides = slice(self.first_side[players.start], more[0] if len(more) else len(self.column))
+        return _Sides(
+            column=self.column[sides],
+            above=self.above[sides],
+            up_to=self.up_to[sides],
+            admits_missing=self.admits_missing[sides],
+            first_side=self.first_side[players] - sides.start,
+            feature=self.feature[players],
+            slot=self.slot[players],
+            first=self.first[first:last] - players.start,
+            count=self.count[first:last],
+        )
+
+    def met_by(self, columns: NDArray[np.float32]) -> Positions:
+        """For each row and leaf the set of the leaf's features that meet all their sides, bit ``slot`` set if so.
 
         Args:
-            rows: Raw rows, shape (n_rows, n_features).
+            columns: What the trees compare, shape (n_rows, n_columns). The runtime compares 32-bit numbers, so the same
+                comparison is made here; beyond them lies infinity.
 
         Returns:
             Shape (n_rows, n_leaves).
         """
-        # The runtime compares 32-bit numbers, so the same comparison must be made here; beyond them lies infinity.
-        with np.errstate(over="ignore"):
-            numbers = rows.astype(np.float32)
         # Minus infinity lies above no limit, so it is taken as the lowest number.
-        values = np.maximum(numbers, np.finfo(np.float32).min)[:, self.feature]
+        values = np.maximum(columns, np.finfo(np.float32).min)[:, self.column]
         met = (values > self.above) & (values <= self.up_to)
         met |= np.isnan(values) & self.admits_missing
+        if len(self.feature) < len(self.column):
+            met = np.logical_and.reduceat(met, self.first_side, axis=1)
         bits = np.left_shift(met, self.slot, dtype=np.int64)
         return np.add.reduceat(bits, self.first, axis=1)
 
@@ -145,15 +173,16 @@ class ExactForest:
         all_boxes = boxes_of(forest)
         # Leaves of equal depth lie together, so that their tables can be made together.
         order = sorted(
-            (leaf for leaf, box in enumerate(all_boxes) if box.sides), key=lambda leaf: len(all_boxes[leaf].sides)
+            (leaf for leaf, box in enumerate(all_boxes) if box.sides), key=lambda leaf: all_boxes[leaf].n_features
         )
         boxes = [all_boxes[leaf] for leaf in order]
         _refuse_what_does_not_fit(boxes, table_bytes)
+        self._forest = forest
         self._n_features = forest.n_features
         self._sides = _Sides.of(boxes)
         self._leaf_values = np.array([box.value for box in boxes], dtype=np.float64)
         self._table, self._table_start, reached = self._make_tables(
-            background_rows, background_weights / background_weights.sum()
+            forest.encode(background_rows), background_weights / background_weights.sum()
         )
         always = sum(box.value for box in all_boxes if not box.sides)
         self.expected_value = float(forest.base_value + always + self._leaf_values @ reached)
@@ -175,20 +204,21 @@ class ExactForest:
         contributions = np.zeros((len(rows), self._n_features))
         if not len(self._leaf_values):
             return contributions
-        block = max(1, _BLOCK_ELEMENTS // len(self._sides.feature))
+        columns = self._forest.encode(rows)
+        block = max(1, _BLOCK_ELEMENTS // len(self._sides.column))
         for begin in range(0, len(rows), block):
-            contributions[begin : begin + block] = self._contributions_of_block(rows[begin : begin + block])
+            contributions[begin : begin + block] = self._contributions_of_block(columns[begin : begin + block])
         return contributions
 
-    def _contributions_of_block(self, rows: Numbers) -> Numbers:
-        sides, n_rows = self._sides, len(rows)
-        lines = self._table_start + sides.met_by(rows) * sides.count
+    def _contributions_of_block(self, columns: NDArray[np.float32]) -> Numbers:
+        sides, n_rows = self._sides, len(columns)
+        lines = self._table_start + sides.met_by(columns) * sides.count
         parts = self._table[np.repeat(lines, sides.count, axis=1) + sides.slot]
         receivers = np.arange(n_rows)[:, np.newaxis] * self._n_features + sides.feature
         summed = np.bincount(receivers.ravel(), weights=parts.ravel(), minlength=n_rows * self._n_features)
         return np.asarray(summed, dtype=np.float64).reshape(n_rows, self._n_features)
 
-    def _make_tables(self, rows: Numbers, shares: Numbers) -> tuple[Numbers, Positions, Numbers]:
+    def _make_tables(self, columns: NDArray[np.float32], shares: Numbers) -> tuple[Numbers, Positions, Numbers]:
         """Build all tables one behind the other.
 
         Returns:
@@ -200,37 +230,27 @@ class ExactForest:
         start = np.cumsum(sizes) - sizes
         table = np.zeros(int(sizes.sum()))
         reached = np.zeros(len(count))
-        for first, last in _blocks_of_equal_depth(count, len(rows)):
+        for first, last in _blocks_of_equal_depth(count, len(columns)):
             depth = int(count[first])
-            patterns = _pattern_shares(self._met_by_leaves(rows, first, last), shares, depth)
+            patterns = _pattern_shares(self._sides.of_leaves(first, last).met_by(columns), shares, depth)
             reached[first:last] = patterns[:, -1]
             lines = _shapley_lines(patterns) * self._leaf_values[first:last, np.newaxis, np.newaxis]
             table[start[first] : start[first] + lines.size] = lines.ravel()
         return table, start, reached
 
-    def _met_by_leaves(self, rows: Numbers, first: int, last: int) -> Positions:
-        sides = self._sides
-        begin, end = sides.first[first], sides.first[last - 1] + sides.count[last - 1]
-        part = _Sides(
-            feature=sides.feature[begin:end],
-            above=sides.above[begin:end],
-            up_to=sides.up_to[begin:end],
-            admits_missing=sides.admits_missing[begin:end],
-            slot=sides.slot[begin:end],
-            first=sides.first[first:last] - begin,
-            count=sides.count[first:last],
-        )
-        return part.met_by(rows)
+
+def _owner(side: BoxSide) -> int:
+    return side.feature
 
 
 def _refuse_what_does_not_fit(boxes: list[LeafBox], table_bytes: int) -> None:
-    most = max((len(box.sides) for box in boxes), default=0)
+    most = max((box.n_features for box in boxes), default=0)
     if most > MAX_FEATURES_PER_LEAF:
         raise UnsupportedModelError(
             f"One path of a tree asks about {most} different features; exact contributions are computed for at most "
             f"{MAX_FEATURES_PER_LEAF}. Train with less deep trees."
         )
-    needed = sum(8 * len(box.sides) << len(box.sides) for box in boxes)
+    needed = sum(8 * box.n_features << box.n_features for box in boxes)
     if needed > table_bytes:
         raise UnsupportedModelError(
             f"Exact contributions of this forest would need {needed / 2**20:.0f} MB of tables; "

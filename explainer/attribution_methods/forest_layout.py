@@ -5,6 +5,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from models.errors import UnsupportedModelError
 from models.forest import Forest
 from models.tree import NO_CHILD
 
@@ -57,7 +58,14 @@ class ForestLayout:
 
         Returns:
             The layout.
+
+        Raises:
+            UnsupportedModelError: If columns of the trees are made from raw features; only leaf tables know those.
         """
+        if forest.encoding is not None:
+            raise UnsupportedModelError(
+                "Columns of these trees are made from raw features by preprocessing; only leaf tables can explain them."
+            )
         players = np.arange(forest.n_features) if column_to_player is None else column_to_player
         nodes = _Preorder.of(forest)
         inner = nodes.left != NO_CHILD

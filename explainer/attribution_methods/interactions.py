@@ -138,6 +138,10 @@ class ForestInteractions:
         *,
         table_bytes: int = DEFAULT_TABLE_BYTES,
     ) -> None:
+        if forest.encoding is not None:
+            raise UnsupportedModelError(
+                "Columns of these trees are made from raw features by preprocessing; their interactions are not known."
+            )
         boxes = sorted((box for box in boxes_of(forest) if box.sides), key=_depth)
         _refuse_what_does_not_fit(boxes, table_bytes)
         shares = background_weights / background_weights.sum()

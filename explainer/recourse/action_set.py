@@ -24,8 +24,8 @@ class SearchSpace:
     """What the search needs to know about a model and never changes.
 
     Attributes:
-        splits: For each feature all values at which the model's score may jump, ascending, float32; the score is
-            constant between them.
+        splits: For each feature all values at which the model's score may jump, ascending, float32, or none where
+            preprocessing stands before the trees and nobody knows them; the score is constant between them.
         spreads: For each feature how much it typically differs between people, in its own unit.
         lowest: Lowest value of each feature that anybody in the background has.
         highest: Highest value of each feature that anybody in the background has.
@@ -33,7 +33,7 @@ class SearchSpace:
         read_by_rules: Positions of the features that a statutory rule reads.
     """
 
-    splits: tuple[NDArray[np.float32], ...]
+    splits: tuple[NDArray[np.float32] | None, ...]
     spreads: tuple[float, ...]
     lowest: tuple[float, ...]
     highest: tuple[float, ...]
@@ -47,10 +47,7 @@ class SearchSpace:
         names = package.card.feature_names
         columns = range(rows.shape[1])
         return cls(
-            splits=tuple(
-                np.unique(np.concatenate([t.threshold[~t.is_leaf & (t.feature == c)] for t in package.forest.trees]))
-                for c in columns
-            ),
+            splits=tuple(package.forest.thresholds_of(c) for c in columns),
             spreads=tuple(typical_spread(rows[:, c], weights) for c in columns),
             lowest=tuple(float(rows[:, c].min()) for c in columns),
             highest=tuple(float(rows[:, c].max()) for c in columns),
@@ -60,7 +57,12 @@ class SearchSpace:
 
     def interval_of(self, position: int, values: Numbers) -> NDArray[np.int64]:
         """Number the intervals between splits in which values of one feature lie, compared as the model compares."""
-        return np.searchsorted(self.splits[position], values.astype(np.float32), side="left")
+        splits = self.splits[position]
+        numbers = values.astype(np.float32)
+        if splits is None:
+            # Nobody knows where the score can jump, so every value is an interval of its own.
+            return np.unique(numbers, return_inverse=True)[1]
+        return np.searchsorted(splits, numbers, side="left")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -233,12 +235,13 @@ def _numbers_between(
         values = values_on_grid(low, high, step)
     else:
         coarse = values_on_grid(low, high, _round_step((high - low) / MAX_VALUES, step))
-        splits = space.splits[position].astype(np.float64)
+        known = space.splits[position]
+        splits = np.zeros(0) if known is None else known.astype(np.float64)
         below, above = np.floor(splits / step) * step, (np.floor(splits / step) + 1) * step
         values = np.unique(np.round(np.concatenate([coarse, below, above]), 9))
         values = values[(values >= low) & (values <= high)]
         # The score cannot jump between these values, but a statutory rule can.
-        complete = position not in space.read_by_rules
+        complete = known is not None and position not in space.read_by_rules
     return Candidates(position=position, values=values[values != own], step=step, complete=complete)
 
 

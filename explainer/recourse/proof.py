@@ -101,15 +101,20 @@ class Proof:
         return False
 
     def _cells(self, ranges: Sequence[AllowedRange]) -> _Boxes | None:
-        lines = [self._line(one) for one in ranges]
+        lines = [line for one in ranges if (line := self._line(one)) is not None]
+        if len(lines) < len(ranges):
+            return None  # preprocessing hides where the score can jump
         if math.prod(len(lows) for lows, _ in lines) > MAX_CELLS:
             return None
         positions = [one.position for one in ranges]
         lowest, highest = (_rows(self._row, positions, [line[side] for line in lines]) for side in (0, 1))
         return _Boxes(lowest, highest, self._scores_of(lowest))
 
-    def _line(self, allowed: AllowedRange) -> tuple[Numbers, Numbers]:
-        lows, highs = cells_between(self._space.splits[allowed.position], allowed)
+    def _line(self, allowed: AllowedRange) -> tuple[Numbers, Numbers] | None:
+        splits = self._space.splits[allowed.position]
+        if splits is None:
+            return None
+        lows, highs = cells_between(splits, allowed)
         # Where no rule reads the feature, all values of a cell are alike.
         return lows, highs if allowed.position in self._space.read_by_rules else lows
 

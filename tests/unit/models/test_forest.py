@@ -2,6 +2,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 from onnx import TensorProto, helper, load_model_from_string
 
@@ -98,20 +99,15 @@ def test_a_forest_cannot_be_changed() -> None:
 @pytest.mark.parametrize(
     ("ensemble", "sentence"),
     [
-        (Ensemble(trees=(replace(STUMP, mode="BRANCH_EQ"),)), "BRANCH_EQ"),
-        (Ensemble(trees=(STUMP,), post_transform="SOFTMAX"), "SOFTMAX"),
+        (Ensemble(trees=(STUMP,), post_transform="SOFTMAX"), "ignores the post transform SOFTMAX"),
+        (Ensemble(trees=(STUMP,), post_transform="PROBIT"), "ignores the post transform PROBIT"),
         (Ensemble(trees=(STUMP,), classifier=False, post_transform="LOGISTIC"), "regressors"),
-        (Ensemble(trees=(STUMP,), changes={"classlabels_int64s": [0, 1, 2]}), "3 classes"),
+        (Ensemble(trees=(STUMP,), changes={"classlabels_int64s": [1]}), "1 classes"),
         (
-            Ensemble(trees=(STUMP,), classifier=False, post_transform="NONE", changes={"n_targets": 2}),
-            "several targets",
+            Ensemble(trees=(STUMP,), classifier=False, post_transform="NONE", changes={"aggregate_function": "MIN"}),
+            "summed or averaged",
         ),
-        (
-            Ensemble(
-                trees=(STUMP,), classifier=False, post_transform="NONE", changes={"aggregate_function": "AVERAGE"}
-            ),
-            "averaged",
-        ),
+        (Ensemble(trees=(STUMP,), input_type=TensorProto.BFLOAT16), "only numbers, text and booleans"),
         (Ensemble(trees=(STUMP,), input_type=TensorProto.DOUBLE), "32-bit"),
     ],
 )
@@ -120,20 +116,34 @@ def test_what_is_not_yet_read_is_refused_by_name(ensemble: Ensemble, sentence: s
         read_forest(ensemble.to_onnx())
 
 
-def test_an_operator_before_the_trees_is_refused_by_name() -> None:
+def test_an_operator_that_may_mix_features_is_refused_by_name() -> None:
     model = load_model_from_string(Ensemble(trees=(STUMP,)).to_onnx())
     model.graph.node[0].input[0] = "scaled"
-    model.graph.node.insert(0, helper.make_node("Neg", ["rows"], ["scaled"]))
-    with pytest.raises(UnsupportedModelError, match="Neg"):
+    model.graph.node.insert(0, helper.make_node("Normalizer", ["rows"], ["scaled"], domain="ai.onnx.ml"))
+    with pytest.raises(UnsupportedModelError, match="Normalizer"):
         read_forest(model.SerializeToString())
 
 
-def test_a_classifier_with_zipmap_is_told_how_to_export() -> None:
+def test_what_changes_the_score_behind_the_trees_is_refused_by_name() -> None:
     model = load_model_from_string(Ensemble(trees=(STUMP,)).to_onnx())
+    model.graph.node.append(helper.make_node("Sqrt", ["scores"], ["other"]))
+    model.graph.output[1].name = "other"
+    with pytest.raises(UnsupportedModelError, match="Sqrt"):
+        read_forest(model.SerializeToString())
+
+
+def test_a_classifier_with_zipmap_is_read_as_without() -> None:
+    plain = Ensemble(trees=(STUMP,)).to_onnx()
+    model = load_model_from_string(plain)
     zipmap = helper.make_node("ZipMap", ["scores"], ["map"], domain="ai.onnx.ml", classlabels_int64s=[0, 1])
     model.graph.node.append(zipmap)
-    with pytest.raises(UnsupportedModelError, match="without ZipMap"):
-        read_forest(model.SerializeToString())
+    model.graph.output[1].CopyFrom(onnx.ValueInfoProto(name="map"))
+    kind = model.graph.output[1].type.sequence_type.elem_type.map_type
+    kind.key_type = TensorProto.INT64
+    kind.value_type.tensor_type.elem_type = TensorProto.FLOAT
+    content, card = model.SerializeToString(), card_with_numbers(1)
+    np.testing.assert_array_equal(read_forest(content).score(COLUMN), read_forest(plain).score(COLUMN))
+    np.testing.assert_array_equal(OnnxModel(content, card).score(COLUMN), OnnxModel(plain, card).score(COLUMN))
 
 
 @pytest.mark.parametrize(

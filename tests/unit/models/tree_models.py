@@ -14,7 +14,7 @@ WOHNGELD = bundled_packages_folder() / "wohngeld"
 
 @dataclass(frozen=True)
 class Leaf:
-    """A leaf: one weight, or one for each of two classes."""
+    """A leaf: one weight, or one for each class or target."""
 
     weights: tuple[float, ...]
 
@@ -29,6 +29,7 @@ class Split:
     yes: "Split | Leaf"
     no: "Split | Leaf"
     missing_yes: bool = False
+    members: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,9 @@ class Ensemble:
     base_values: tuple[float, ...] = ()
     named_inputs: tuple[str, ...] = ()
     input_type: int = TensorProto.FLOAT
+    n_outputs: int = 0
+    average: bool = False
+    sigmoid: bool = False
     changes: dict[str, Any] = field(default_factory=dict)
     missing_tracks: bool = True
 
@@ -56,7 +60,11 @@ class Ensemble:
         outputs = ["label", "scores"] if self.classifier else ["scores"]
         before, inputs, tensor = self._inputs()
         node = helper.make_node(f"TreeEnsemble{kind}", [tensor], outputs, domain="ai.onnx.ml", **attributes)
-        values = [helper.make_tensor_value_info("scores", TensorProto.FLOAT, [None, 2 if self.classifier else 1])]
+        values = [
+            helper.make_tensor_value_info(
+                "scores", TensorProto.FLOAT, [None, self.n_outputs or (2 if self.classifier else 1)]
+            )
+        ]
         if self.classifier:
             values.insert(0, helper.make_tensor_value_info("label", TensorProto.INT64, [None]))
         graph = helper.make_graph([*before, node], "forest", inputs, values)
@@ -106,10 +114,72 @@ class Ensemble:
         if self.missing_tracks:
             attributes["nodes_missing_value_tracks_true"] = tracks
         if self.classifier:
-            attributes["classlabels_int64s"] = [0, 1]
+            attributes["classlabels_int64s"] = list(range(self.n_outputs or 2))
         else:
-            attributes |= {"n_targets": 1, "aggregate_function": "SUM"}
+            attributes |= {"n_targets": self.n_outputs or 1, "aggregate_function": "AVERAGE" if self.average else "SUM"}
         return attributes
+
+
+TRANSFORMS_5 = ("NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT")
+MODES_5 = ("BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ", "BRANCH_MEMBER")
+
+
+def to_onnx_5(ensemble: Ensemble, **changes: Any) -> bytes:
+    """Write an ensemble, whose trees have at least one split, as the operator TreeEnsemble of ai.onnx.ml 5."""
+    names = ("modes", "splits", "featureids", "truenodeids", "trueleafs", "falsenodeids", "falseleafs", "tracks")
+    nodes: dict[str, list[Any]] = {name: [] for name in names}
+    weights: list[float] = []
+    targets: list[int] = []
+    members: dict[int, tuple[float, ...]] = {}
+
+    def add(node: Split | Leaf) -> tuple[int, int]:
+        if isinstance(node, Leaf):
+            # One leaf holds one target here; several targets take turns over the leaves.
+            (weight,) = node.weights
+            weights.append(weight)
+            targets.append((len(weights) - 1) % max(1, ensemble.n_outputs))
+            return len(weights) - 1, 1
+        position = len(nodes["modes"])
+        if node.members:
+            members[position] = node.members
+        described = (MODES_5.index(node.mode), node.threshold, node.feature, 0, 0, 0, 0, int(node.missing_yes))
+        for values, value in zip(nodes.values(), described, strict=True):
+            values.append(value)
+        for side, child in (("true", node.yes), ("false", node.no)):
+            nodes[f"{side}nodeids"][position], nodes[f"{side}leafs"][position] = add(child)
+        return position, 0
+
+    roots = [add(tree)[0] for tree in ensemble.trees]
+
+    def floats(values: list[float]) -> Any:
+        return helper.make_tensor("values", TensorProto.FLOAT, [len(values)], values)
+
+    attributes: dict[str, Any] = {
+        "nodes_modes": helper.make_tensor("modes", TensorProto.UINT8, [len(nodes["modes"])], nodes["modes"]),
+        "nodes_splits": floats(nodes["splits"]),
+        **{f"nodes_{name}": nodes[name] for name in names[2:-1]},
+        "nodes_missing_value_tracks_true": nodes["tracks"],
+        "leaf_weights": floats(weights),
+        "leaf_targetids": targets,
+        "tree_roots": roots,
+        "n_targets": max(1, ensemble.n_outputs),
+        "post_transform": TRANSFORMS_5.index(ensemble.post_transform),
+        "aggregate_function": 0 if ensemble.average else 1,
+    }
+    if members:
+        listed = [value for _, values in sorted(members.items()) for value in (*values, float("nan"))]
+        attributes["membership_values"] = floats(listed)
+    output = "sums" if ensemble.sigmoid else "scores"
+    ensemble_node = helper.make_node("TreeEnsemble", ["rows"], [output], domain="ai.onnx.ml", **(attributes | changes))
+    sigmoid = [helper.make_node("Sigmoid", ["sums"], ["scores"])] if ensemble.sigmoid else []
+    graph = helper.make_graph(
+        [ensemble_node, *sigmoid],
+        "forest",
+        [helper.make_tensor_value_info("rows", TensorProto.FLOAT, [None, ensemble.n_features])],
+        [helper.make_tensor_value_info("scores", TensorProto.FLOAT, [None, max(1, ensemble.n_outputs)])],
+    )
+    opsets = [helper.make_opsetid("", 18), helper.make_opsetid("ai.onnx.ml", 5)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=10).SerializeToString()
 
 
 STUMP = Split(feature=0, mode="BRANCH_LEQ", threshold=0.5, yes=Leaf((0.3,)), no=Leaf((-0.2,)))

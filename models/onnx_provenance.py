@@ -1,0 +1,254 @@
+"""From which raw feature each column comes that the trees of a graph read.
+
+Preprocessing is run, not re-implemented; here it is only followed. For every tensor we keep an array of its shape
+without the rows' axis that says for each cell of one row which raw feature it depends on. An operator is on one of
+the lists below only if it treats every row by itself and we know where each cell comes from; any other is refused by
+name. :func:`models.encoding.check_encoding` holds the result against real rows.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import NodeProto, TensorProto
+
+from models.errors import MalformedPackageError, UnsupportedModelError
+from models.onnx_graph import Column, TreeGraph, attributes_of
+
+Origins = NDArray[np.int32]
+"""For each cell of one row the position of its raw feature; -1 for constants."""
+
+_CONSTANT = -1
+
+_CELL_BY_CELL = frozenset(
+    {
+        "Abs",
+        "Add",
+        "And",
+        "Binarizer",
+        "Cast",
+        "CategoryMapper",
+        "Ceil",
+        "Clip",
+        "Div",
+        "Equal",
+        "Erf",
+        "Exp",
+        "Floor",
+        "Greater",
+        "GreaterOrEqual",
+        "Identity",
+        "Imputer",
+        "IsInf",
+        "IsNaN",
+        "LabelEncoder",
+        "Less",
+        "LessOrEqual",
+        "Log",
+        "Max",
+        "Min",
+        "Mod",
+        "Mul",
+        "Neg",
+        "Not",
+        "Or",
+        "Pow",
+        "Reciprocal",
+        "Relu",
+        "Round",
+        "Scaler",
+        "Sigmoid",
+        "Sign",
+        "Sqrt",
+        "Sub",
+        "Tanh",
+        "Where",
+        "Xor",
+    }
+)
+_PASSING_ON = frozenset(("Cast", "Concat", "Identity", "Gather", "ArrayFeatureExtractor", "Constant"))
+
+
+class Provenance:
+    """Where the columns that trees read come from.
+
+    Args:
+        graph: The graph.
+        positions: Input column to raw feature, from :meth:`~models.onnx_graph.TreeGraph.raw_positions`.
+        feature_names: How error sentences call the features, if known.
+    """
+
+    def __init__(self, graph: TreeGraph, positions: Mapping[Column, int], feature_names: tuple[str, ...] = ()) -> None:
+        self._graph = graph
+        self._names = feature_names
+        self._known: dict[str, Origins] = {
+            graph_input.name: np.array(
+                [positions[Column(graph_input.name, position)] for position in range(graph_input.width)], dtype=np.int32
+            )
+            for graph_input in graph.inputs
+        }
+        self._followed: dict[str, NodeProto] = {}
+
+    @cached_property
+    def columns(self) -> Origins:
+        """For each column the trees read its raw feature, shape (n_columns,).
+
+        Raises:
+            UnsupportedModelError: If a column mixes features, depends on none, or cannot be followed back.
+            MalformedPackageError: If the graph contradicts itself.
+        """
+        try:
+            origins = self._origins_of(self._graph.tree_input)
+        except (ValueError, IndexError, TypeError, KeyError, RecursionError) as error:
+            raise MalformedPackageError(f"The graph before the trees contradicts itself: {error}.") from error
+        if origins.ndim != 1:
+            raise UnsupportedModelError("The trees must read a table.")
+        if np.any(origins == _CONSTANT):
+            column = int(np.flatnonzero(origins == _CONSTANT)[0])
+            raise UnsupportedModelError(f"Column {column} that the trees read depends on no feature.")
+        return origins
+
+    @property
+    def values_are_raw(self) -> bool:
+        """Whether the trees compare raw values, cast to 32-bit numbers and nothing else."""
+        self.columns  # noqa: B018 - follows the graph
+        casts = [node for node in self._followed.values() if node.op_type == "Cast"]
+        if any(node.op_type not in _PASSING_ON for node in self._followed.values()):
+            return False
+        kinds = {graph_input.element_type for graph_input in self._graph.inputs}
+        return (
+            kinds <= {TensorProto.FLOAT, TensorProto.DOUBLE}
+            and all(attributes_of(node)["to"] in (TensorProto.FLOAT, TensorProto.DOUBLE) for node in casts)
+            and self._is_float32(self._graph.tree_input)
+        )
+
+    def _is_float32(self, tensor: str) -> bool:
+        node = self._followed.get(tensor)
+        if node is None:
+            return any(i.name == tensor and i.element_type == TensorProto.FLOAT for i in self._graph.inputs)
+        if node.op_type == "Cast":
+            return bool(attributes_of(node)["to"] == TensorProto.FLOAT)
+        return all(self._is_float32(name) for name in node.input if name not in self._graph.constants)
+
+    def _origins_of(self, tensor: str) -> Origins:
+        if tensor not in self._known:
+            node = self._graph.maker_of(tensor)
+            if node is None or len([output for output in node.output if output]) != 1:
+                raise UnsupportedModelError(f"The input of the trees cannot be followed back beyond '{tensor[:80]}'.")
+            self._followed[tensor] = node
+            self._known[tensor] = self._through(node)
+        return self._known[tensor]
+
+    def _through(self, node: NodeProto) -> Origins:
+        if node.op_type in _CELL_BY_CELL:
+            return self._cell_by_cell(node)
+        follow = self._rules.get(node.op_type)
+        if follow is None:
+            raise UnsupportedModelError(
+                f"The operator {node.op_type[:40]} before the trees is not read: it may mix several features in one "
+                "column, and then nobody can say what each of them contributes."
+            )
+        return follow(node, attributes_of(node))
+
+    @cached_property
+    def _rules(self) -> Mapping[str, Callable[[NodeProto, Mapping[str, Any]], Origins]]:
+        return {
+            "ArrayFeatureExtractor": self._array_feature_extractor,
+            "Concat": self._concat,
+            "FeatureVectorizer": self._concat,
+            "Flatten": self._flatten,
+            "Gather": self._gather,
+            "OneHotEncoder": self._one_hot_encoder,
+            "Reshape": self._reshape,
+            "Squeeze": self._squeeze,
+            "Unsqueeze": self._unsqueeze,
+        }
+
+    def _cell_by_cell(self, node: NodeProto) -> Origins:
+        sources = [name for name in node.input if name]
+        data = [self._origins_of(name) for name in sources if name not in self._graph.constants]
+        rank = max(origins.ndim for origins in data) if data else 0
+        constants = [self._graph.constants[name].shape for name in sources if name in self._graph.constants]
+        for shape in constants:
+            if len(shape) > rank + 1 or (len(shape) == rank + 1 and shape[0] != 1):
+                raise UnsupportedModelError(f"The operator {node.op_type} treats rows differently.")
+        shapes = [shape[1:] if len(shape) == rank + 1 else shape for shape in constants]
+        result = np.full(np.broadcast_shapes(*shapes, *(origins.shape for origins in data)), _CONSTANT, dtype=np.int32)
+        for origins in data:
+            if origins.ndim != rank:
+                raise UnsupportedModelError(f"The operator {node.op_type} joins tensors of different rank.")
+            mixed = (result != _CONSTANT) & (origins != _CONSTANT) & (result != origins)
+            if np.any(mixed):
+                one, other = (self._name_of(np.broadcast_to(a, mixed.shape)[mixed][0]) for a in (result, origins))
+                raise UnsupportedModelError(
+                    f"The operator {node.op_type} mixes {one} and {other} in one column before the trees; then nobody "
+                    "can say what each of them contributes."
+                )
+            result = np.where(result == _CONSTANT, origins, result)
+        return result
+
+    def _array_feature_extractor(self, node: NodeProto, _: Mapping[str, Any]) -> Origins:
+        return np.take(self._origins_of(node.input[0]), self._graph.constants[node.input[1]].ravel(), axis=-1)
+
+    def _gather(self, node: NodeProto, attributes: Mapping[str, Any]) -> Origins:
+        origins = self._origins_of(node.input[0])
+        axis = _axis_of_cells(attributes.get("axis", 0), origins)
+        return np.take(origins, self._graph.constants[node.input[1]], axis=axis)
+
+    def _concat(self, node: NodeProto, attributes: Mapping[str, Any]) -> Origins:
+        parts = [self._origins_of(name) for name in node.input]
+        return np.concatenate(parts, axis=_axis_of_cells(attributes.get("axis", 1), parts[0]))
+
+    def _one_hot_encoder(self, node: NodeProto, attributes: Mapping[str, Any]) -> Origins:
+        count = len(attributes.get("cats_strings") or attributes.get("cats_int64s") or [])
+        return np.repeat(self._origins_of(node.input[0])[..., np.newaxis], count, axis=-1)
+
+    def _flatten(self, node: NodeProto, attributes: Mapping[str, Any]) -> Origins:
+        if attributes.get("axis", 1) != 1:
+            raise UnsupportedModelError("A Flatten that mixes rows is not read.")
+        return self._origins_of(node.input[0]).ravel()
+
+    def _reshape(self, node: NodeProto, _: Mapping[str, Any]) -> Origins:
+        origins = self._origins_of(node.input[0])
+        first, *rest = self._graph.constants[node.input[1]].tolist()
+        sizes = [origins.shape[index] if size == 0 else size for index, size in enumerate(rest)]
+        if (
+            first not in (-1, 0)
+            or (first == -1 and -1 in sizes)
+            or (-1 not in sizes and np.prod(sizes) != origins.size)
+        ):
+            raise UnsupportedModelError("A Reshape that mixes rows is not read.")
+        return origins.reshape([int(size) for size in sizes])
+
+    def _squeeze(self, node: NodeProto, attributes: Mapping[str, Any]) -> Origins:
+        origins = self._origins_of(node.input[0])
+        axes = self._axes(node, attributes)
+        return np.squeeze(origins, axis=tuple(_axis_of_cells(axis, origins) for axis in axes))
+
+    def _unsqueeze(self, node: NodeProto, attributes: Mapping[str, Any]) -> Origins:
+        origins = self._origins_of(node.input[0])
+        axes = self._axes(node, attributes)
+        rank = origins.ndim + 1 + len(axes)
+        cell_axes = tuple((axis + rank if axis < 0 else axis) - 1 for axis in axes)
+        if min(cell_axes) < 0:
+            raise UnsupportedModelError("An Unsqueeze along the rows is not read.")
+        return np.expand_dims(origins, cell_axes)
+
+    def _axes(self, node: NodeProto, attributes: Mapping[str, Any]) -> list[int]:
+        axes = self._graph.constants[node.input[1]].tolist() if len(node.input) > 1 else attributes.get("axes", [])
+        if not axes:
+            raise UnsupportedModelError(f"A {node.op_type} without axes is not read.")
+        return [int(axis) for axis in np.ravel(axes)]
+
+    def _name_of(self, feature: int) -> str:
+        return f"'{self._names[feature]}'" if self._names else f"feature {feature}"
+
+
+def _axis_of_cells(axis: int, origins: Origins) -> int:
+    """Turn an axis of a tensor into that of its origins, which have no axis for the rows."""
+    cell_axis = axis + origins.ndim if axis < 0 else axis - 1
+    if not 0 <= cell_axis < origins.ndim:
+        raise UnsupportedModelError("An operator along the rows before the trees is not read.")
+    return cell_axis

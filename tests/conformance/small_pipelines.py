@@ -1,0 +1,101 @@
+"""Small scikit-learn models and pipelines as ONNX, over raw rows as a card codes them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+import pandas as pd
+from numpy.typing import NDArray
+from skl2onnx import convert_sklearn
+from skl2onnx.common.data_types import FloatTensorType, Int64TensorType, StringTensorType
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import GradientBoostingClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+
+from models.card import ModelCard
+from tests.unit.models.cards import card_with_features, feature_data
+
+HOUSING = ("rent", "own", "shelter", "family")
+STATUS = ("job", "none")
+FEATURES = ("income", "age", "housing", "status", "children")
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """A fitted pipeline over named inputs of three types.
+
+    Attributes:
+        content: As ONNX.
+        card: Its features, in another order than the graph's inputs.
+        rows: Raw rows, shape (n, 5), in the card's order.
+        scores: scikit-learn's probabilities of these rows.
+    """
+
+    content: bytes
+    card: ModelCard
+    rows: NDArray[np.float64]
+    scores: NDArray[np.float64]
+
+
+def one_hot_pipeline(*, zipmap: bool = False, n_rows: int = 160) -> Pipeline:
+    """Fit imputer, scaler, one-hot and ordinal encoders and boosted trees over numbers, texts and integers."""
+    generator = np.random.default_rng(11)
+    frame = pd.DataFrame(
+        {
+            "income": np.round(generator.normal(1500, 400, n_rows)).astype(np.float32),
+            "age": generator.integers(18, 90, n_rows).astype(np.float32),
+            "housing": generator.choice(HOUSING, n_rows),
+            "status": generator.choice(STATUS, n_rows),
+            "children": generator.integers(0, 4, n_rows),
+        }
+    )
+    # Which housing counts depends on income and status, so that columns of one feature interact with others.
+    wanted = frame["housing"].map({"rent": 0.4, "own": -1.5, "shelter": 1.5, "family": -0.2})
+    odds = wanted * np.where(frame["income"] < 1500, 1.6, -0.5) + frame["children"] * (frame["status"] == "none")
+    target = (odds + generator.normal(0, 0.3, n_rows) > odds.median()).astype(int)
+    encode = ColumnTransformer(
+        [
+            ("numbers", make_pipeline(SimpleImputer(), StandardScaler()), ["income", "age"]),
+            ("texts", OneHotEncoder(handle_unknown="ignore", sparse_output=False), ["housing", "status"]),
+            ("counts", OrdinalEncoder(), ["children"]),
+        ]
+    )
+    model = make_pipeline(encode, GradientBoostingClassifier(n_estimators=25, max_depth=4, random_state=1))
+    model.fit(frame, target)
+    kinds: dict[str, Any] = {"children": Int64TensorType, "housing": StringTensorType, "status": StringTensorType}
+    inputs = [(name, kinds.get(name, FloatTensorType)([None, 1])) for name in FEATURES]
+    content = convert_sklearn(model, initial_types=inputs, options={"zipmap": zipmap}).SerializeToString()
+    card = card_with_features(
+        [
+            feature_data("status", "category", categories=_categories(STATUS)),
+            feature_data("income"),
+            feature_data("housing", "category", categories=_categories(HOUSING)),
+            feature_data("children", "integer"),
+            feature_data("age"),
+        ]
+    )
+    columns = {**frame, "housing": frame["housing"].map(HOUSING.index), "status": frame["status"].map(STATUS.index)}
+    rows = np.column_stack([np.asarray(columns[name], dtype=np.float64) for name in card.feature_names])
+    return Pipeline(content, card, rows, np.asarray(model.predict_proba(frame)[:, 1]))
+
+
+def with_plain_integers(make_node: Callable[..., onnx.NodeProto]) -> Callable[..., onnx.NodeProto]:
+    """Let the converter of histogram boosting write its node lists, which numpy 2 gives as numpy numbers."""
+
+    def plain(value: Any) -> Any:
+        if not isinstance(value, list):
+            return value
+        return [int(entry) if isinstance(entry, (np.integer, np.bool_, bool)) else entry for entry in value]
+
+    def patched(*positional: Any, **named: Any) -> onnx.NodeProto:
+        return make_node(*positional, **{name: plain(value) for name, value in named.items()})
+
+    return patched
+
+
+def _categories(values: tuple[str, ...]) -> list[dict[str, Any]]:
+    return [{"value": value, "label": {"de": value, "en": value}} for value in values]
