@@ -121,8 +121,16 @@ def test_a_threshold_is_rounded_down_to_32_bits(train: ModuleType) -> None:
 
 
 @pytest.mark.long
-def test_training_again_gives_the_same_bytes(tmp_path: Path, train: ModuleType) -> None:
+def test_training_again_gives_the_same_model_evaluation_and_rows(tmp_path: Path, train: ModuleType) -> None:
+    """Bytes, except for the tables of rows: Python's releases write the frame of a zip file differently."""
     pytest.importorskip("pandas")
     folder = copy_of_wohngeld(tmp_path)
     identity = train.build(WOHNGELD / "data" / "households.parquet", folder, train.EVALUATED_ON)
-    assert identity == load_package(WOHNGELD).sha256
+    assert load_package(folder).sha256 == identity
+    for name in ("model.onnx", "evaluation.json"):
+        assert (folder / name).read_bytes() == (WOHNGELD / name).read_bytes(), name
+    for name in ("background.npz", "reference.npz"):
+        with np.load(folder / name) as again, np.load(WOHNGELD / name) as committed:
+            assert set(again.files) == set(committed.files)
+            for table in committed.files:
+                assert np.array_equal(again[table], committed[table]), (name, table)
