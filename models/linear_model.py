@@ -1,5 +1,6 @@
 """Models whose additive score is a sum with one part per feature: linear models and tables of points (scorecards)."""
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -31,20 +32,20 @@ class AdditiveModel(ScoringModel, Protocol):
         ...
 
 
-class _SumOfParts:
+class _SumOfParts(ABC):
     """What follows from the parts alone."""
 
     intercept: float
     link: Link
 
     @property
+    @abstractmethod
     def n_features(self) -> int:
         """Number of columns of a raw row."""
-        raise NotImplementedError
 
+    @abstractmethod
     def parts_of(self, rows: Rows) -> Rows:
         """Give the part of the additive score that each value brings; see :meth:`AdditiveModel.parts_of`."""
-        raise NotImplementedError
 
     def additive_score(self, rows: Rows) -> Scores:
         """Add up the parts; see :meth:`models.scoring_model.ScoringModel.additive_score`."""
