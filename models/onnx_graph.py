@@ -171,6 +171,13 @@ class TreeGraph:
                 seen.update(new)
                 waiting.extend(new)
 
+    def _hands_on(self, node: NodeProto) -> bool:
+        """Say whether a node gives its first input as it is; onnxmltools multiplies LightGBM's scores by 1."""
+        if node.op_type in _HANDING_ON:
+            return True
+        factor = self.constants.get(node.input[1]) if node.op_type in ("Mul", "Div") else None
+        return factor is not None and factor.size == 1 and bool(np.all(factor == 1))
+
     def _find_score_output(self) -> tuple[str, bool]:
         """Walk back from the graph's outputs; labels may be made anyhow, the score must be the ensemble's own."""
         found: set[tuple[str, bool]] = set()
@@ -180,7 +187,7 @@ class TreeGraph:
             score = ""
             while tensor != self.tree_output:
                 node = self._makers.get(tensor)
-                if node is None or not (node.op_type in _HANDING_ON or (node.op_type == "Sigmoid" and not sigmoid)):
+                if node is None or not (self._hands_on(node) or (node.op_type == "Sigmoid" and not sigmoid)):
                     break
                 if node.op_type == "Sigmoid":
                     sigmoid, score = True, tensor
