@@ -34,11 +34,13 @@ class GraphInput:
         name: As in the graph.
         width: Columns it has.
         element_type: ONNX element type number.
+        is_list: Whether it is a list with one value per row, not a table.
     """
 
     name: str
     width: int
     element_type: int
+    is_list: bool = False
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,9 @@ class OnnxGraph:
         inputs: Inputs of the graph, in its order.
         constants: Constant tensors, by name.
     """
+
+    scorer = "score"
+    """What error sentences call that which scores."""
 
     def __init__(self, onnx_bytes: bytes) -> None:
         self.model = _parse(onnx_bytes)
@@ -106,8 +111,12 @@ class OnnxGraph:
         columns = [Column(name, position) for name in order for position in range(widths[name])]
         return {column: index for index, column in enumerate(columns)}
 
-    def _part_up_to(self, tensor: str) -> onnx.ModelProto:
-        needed = {id(node) for node in self._makers_behind(tensor)}
+    def part_up_to(self, *tensors: str) -> bytes:
+        """Make the graph whose only outputs are some tensors."""
+        return _bytes_of(self._part_up_to(*tensors))
+
+    def _part_up_to(self, *tensors: str) -> onnx.ModelProto:
+        needed = {id(node) for tensor in tensors for node in self.makers_behind(tensor)}
         part = onnx.ModelProto()
         part.CopyFrom(self.model)
         del part.graph.node[:]
@@ -115,10 +124,11 @@ class OnnxGraph:
         del part.graph.output[:]
         del part.graph.value_info[:]
         # The runtime finds out the type by itself; it is checked where the part is loaded.
-        part.graph.output.append(onnx.ValueInfoProto(name=tensor))
+        part.graph.output.extend(onnx.ValueInfoProto(name=tensor) for tensor in tensors)
         return part
 
-    def _makers_behind(self, tensor: str) -> Iterator[NodeProto]:
+    def makers_behind(self, tensor: str) -> Iterator[NodeProto]:
+        """Go through all nodes a tensor is made by, itself and their inputs'."""
         waiting, seen = [tensor], {tensor}
         while waiting:
             node = self._makers.get(waiting.pop())
@@ -143,6 +153,7 @@ class ScoringGraph(OnnxGraph):
         super().__init__(onnx_bytes)
         self.node: NodeProto = _only_scoring_node(self.model)
         self.attributes: Mapping[str, Any] = attributes_of(self.node)
+        self.scorer = "linear model" if self.is_linear else "trees"
         self.score_output, self.ends_in = self._find_score_output()
 
     @property
@@ -161,11 +172,6 @@ class ScoringGraph(OnnxGraph):
         return bool(self.node.op_type in LINEAR)
 
     @property
-    def scorer(self) -> str:
-        """What error sentences call the scoring node."""
-        return "linear model" if self.is_linear else "trees"
-
-    @property
     def ends_in_sigmoid(self) -> bool:
         """Whether a Sigmoid stands between the scoring node and the score."""
         return self.ends_in == "Sigmoid"
@@ -182,7 +188,7 @@ class ScoringGraph(OnnxGraph):
 
     def scoring_part(self) -> bytes:
         """Make the graph whose only output are the scores."""
-        return _bytes_of(self._part_up_to(self.score_output))
+        return self.part_up_to(self.score_output)
 
     def additive_part(self) -> bytes:
         """Make the graph whose only output are the scores before the post transform."""
@@ -196,7 +202,7 @@ class ScoringGraph(OnnxGraph):
 
     def preprocessing_part(self) -> bytes:
         """Make the graph whose only output is what the scoring node reads."""
-        return _bytes_of(self._part_up_to(self.node_input))
+        return self.part_up_to(self.node_input)
 
     def _hands_on(self, node: NodeProto) -> bool:
         """Say whether a node gives its first input as it is; onnxmltools multiplies LightGBM's scores by 1."""
@@ -227,7 +233,7 @@ class ScoringGraph(OnnxGraph):
                 tensor = node.input[0]
             if tensor == self.node_output:
                 found.add((score or tensor, ending))
-            elif not _is_label(output) and any(n is self.node for n in self._makers_behind(tensor)):
+            elif not is_label(output) and any(n is self.node for n in self.makers_behind(tensor)):
                 maker = self._makers[tensor]
                 blocking.update([maker.op_type] if maker is not self.node else [])
         if blocking:
@@ -297,7 +303,8 @@ def _only_scoring_node(model: onnx.ModelProto) -> NodeProto:
     return nodes[0]
 
 
-def _is_label(output: onnx.ValueInfoProto) -> bool:
+def is_label(output: onnx.ValueInfoProto) -> bool:
+    """Say whether an output of a graph is made of words, whole numbers or yes and no, and so is no score."""
     kinds = (TensorProto.INT64, TensorProto.INT32, TensorProto.STRING, TensorProto.BOOL)
     return output.type.HasField("tensor_type") and output.type.tensor_type.elem_type in kinds
 
@@ -306,6 +313,8 @@ def _input(value: onnx.ValueInfoProto) -> GraphInput:
     tensor = value.type.tensor_type
     sizes = list(tensor.shape.dim)
     matrix_rank = 2
+    if len(sizes) == 1:
+        return GraphInput(name=value.name, width=1, element_type=tensor.elem_type, is_list=True)
     if len(sizes) != matrix_rank or not sizes[1].HasField("dim_value") or sizes[1].dim_value < 1:
         raise UnsupportedModelError(f"The input '{value.name[:80]}' must be a table with a fixed number of columns.")
     return GraphInput(name=value.name, width=sizes[1].dim_value, element_type=tensor.elem_type)
