@@ -15,6 +15,7 @@ Importing this module loads numba.
 """
 
 from math import factorial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,100 @@ FROM_BACKGROUND = 2
 Positions = NDArray[np.int64]
 
 
+class Trees(NamedTuple):
+    """All nodes of all trees, and whose columns they compare.
+
+    Attributes:
+        root: Shape (n_trees,), position of each tree's first node.
+        left: Shape (n_nodes,), position of the child for values up to the threshold; -1 at leaves.
+        right: Shape (n_nodes,), position of the other child.
+        column: Shape (n_nodes,), what is compared.
+        threshold: Shape (n_nodes,).
+        missing_left: Shape (n_nodes,), whether missing values go left.
+        value: Shape (n_nodes,), of leaves, in the additive unit.
+        feature_of_column: Shape (n_columns,).
+    """
+
+    root: Positions
+    left: Positions
+    right: Positions
+    column: Positions
+    threshold: NDArray[np.float32]
+    missing_left: NDArray[np.bool_]
+    value: Numbers
+    feature_of_column: Positions
+
+    @classmethod
+    def of(cls, forest: Forest) -> "Trees":
+        """Put the nodes of all trees into one row."""
+        sizes = np.array([len(tree.left) for tree in forest.trees])
+        roots = np.cumsum(sizes) - sizes
+        children = (np.concatenate([getattr(tree, side) for tree in forest.trees]) for side in ("left", "right"))
+        left, right = (np.where(one == NO_CHILD, NO_CHILD, one + np.repeat(roots, sizes)) for one in children)
+        return cls(
+            root=roots,
+            left=left,
+            right=right,
+            column=np.concatenate([tree.feature for tree in forest.trees]).astype(np.int64),
+            threshold=np.concatenate([tree.threshold for tree in forest.trees]),
+            missing_left=np.concatenate([tree.missing_left for tree in forest.trees]),
+            value=np.concatenate([tree.value for tree in forest.trees]).astype(np.float64),
+            feature_of_column=forest.feature_of_column.astype(np.int64),
+        )
+
+    @property
+    def longest_path(self) -> int:
+        """Largest number of inner nodes on one path."""
+        level, length = self.root, -1
+        while len(level):
+            inner = level[self.left[level] != NO_CHILD]
+            level, length = np.concatenate([self.left[inner], self.right[inner]]), length + 1
+        return length
+
+
+class Compared(NamedTuple):
+    """The explained row and the background.
+
+    Attributes:
+        row: Shape (n_columns,).
+        background: Shape (m, n_columns).
+        shares: Shape (m,), sum 1.
+    """
+
+    row: NDArray[np.float32]
+    background: NDArray[np.float32]
+    shares: Numbers
+
+
+class Walk(NamedTuple):
+    """Working memory of one walk.
+
+    Attributes:
+        coefficients: See ``_coefficients``.
+        source: Shape (n_features,), from which row each feature comes: none (0), the explained one, the background's.
+        settled: Features whose source is settled on the way to the node, in this order.
+        waiting: Lines of four: a node to go on from, how many features were settled before it, the feature that is
+            settled by going there, and its source.
+    """
+
+    coefficients: Numbers
+    source: Positions
+    settled: Positions
+    waiting: Positions
+
+
+class Found(NamedTuple):
+    """What is added to.
+
+    Attributes:
+        contributions: Shape (n_features,).
+        pairs: Shape (n_features, n_features); each two features on one side of the diagonal or the other.
+    """
+
+    contributions: Numbers
+    pairs: Numbers
+
+
 class DeepInteractions:
     """Computes exact interaction values; nothing changes after it is built, so threads may share it.
 
@@ -44,52 +139,26 @@ class DeepInteractions:
         self._forest = forest
         self._background = forest.encode(background_rows)
         self._shares = background_weights / background_weights.sum()
-        sizes = np.array([len(tree.left) for tree in forest.trees])
-        self._roots = np.cumsum(sizes) - sizes
-        offsets = np.repeat(self._roots, sizes)
-        children = (np.concatenate([getattr(tree, side) for tree in forest.trees]) for side in ("left", "right"))
-        self._left, self._right = (np.where(one == NO_CHILD, NO_CHILD, one + offsets) for one in children)
-        self._column = np.concatenate([tree.feature for tree in forest.trees]).astype(np.int64)
-        self._threshold = np.concatenate([tree.threshold for tree in forest.trees])
-        self._missing_left = np.concatenate([tree.missing_left for tree in forest.trees])
-        self._value = np.concatenate([tree.value for tree in forest.trees]).astype(np.float64)
-        self._most = min(forest.n_features, _longest_path(self._left, self._right, self._roots))
+        self._trees = Trees.of(forest)
+        self._most = min(forest.n_features, self._trees.longest_path)
         self._coefficients = _coefficients(self._most)
 
     def of(self, row: Scores) -> InteractionValues:
         """Compute the interactions of one case; see ``InteractionComputer.of``."""
         n_features = self._forest.n_features
-        contributions, pairs = np.zeros(n_features), np.zeros((n_features, n_features))
-        add_interactions(
-            self._roots,
-            self._left,
-            self._right,
-            self._column,
-            self._threshold,
-            self._missing_left,
-            self._value,
-            self._forest.feature_of_column.astype(np.int64),
-            self._forest.encode(row[np.newaxis])[0],
-            self._background,
-            self._shares,
-            self._coefficients,
-            np.zeros(n_features, dtype=np.int64),
-            np.zeros(self._most + 1, dtype=np.int64),
-            np.zeros((self._most + 1, 4), dtype=np.int64),
-            contributions,
-            pairs,
+        found = Found(contributions=np.zeros(n_features), pairs=np.zeros((n_features, n_features)))
+        walk = Walk(
+            coefficients=self._coefficients,
+            source=np.zeros(n_features, dtype=np.int64),
+            settled=np.zeros(self._most + 1, dtype=np.int64),
+            waiting=np.zeros((self._most + 1, 4), dtype=np.int64),
         )
-        pairs = np.triu(pairs + pairs.T, k=1)
-        return InteractionValues(pairs=pairs + pairs.T, contributions=contributions)
-
-
-def _longest_path(left: Positions, right: Positions, roots: Positions) -> int:
-    """Largest number of inner nodes on one path."""
-    level, length = roots, -1
-    while len(level):
-        inner = level[left[level] != NO_CHILD]
-        level, length = np.concatenate([left[inner], right[inner]]), length + 1
-    return length
+        compared = Compared(
+            row=self._forest.encode(row[np.newaxis])[0], background=self._background, shares=self._shares
+        )
+        add_interactions(self._trees, compared, walk, found)
+        pairs = np.triu(found.pairs + found.pairs.T, k=1)
+        return InteractionValues(pairs=pairs + pairs.T, contributions=found.contributions)
 
 
 def _coefficients(most: int) -> Numbers:
@@ -121,78 +190,41 @@ def _goes_left(number: np.float32, threshold: np.float32, missing_left: np.bool_
 
 
 @inlined
-def _forget(n_settled: int, until: int, settled: Positions, source: Positions) -> int:
+def _forget(walk: Walk, n_settled: int, until: int) -> int:
     """Unsettle the features that were settled last, so that ``until`` are left."""
     for place in range(until, n_settled):
-        source[settled[place]] = 0
+        walk.source[walk.settled[place]] = 0
     return until
 
 
 @inlined
-def _add_leaf(  # noqa: PLR0917 - compiled functions take arrays one by one
-    worth: float,
-    settled: Positions,
-    n_settled: int,
-    source: Positions,
-    coefficients: Numbers,
-    contributions: Numbers,
-    pairs: Numbers,
-) -> None:
+def _add_leaf(walk: Walk, n_settled: int, worth: float, found: Found) -> None:
     """Add what one leaf gives to the settled features and to each two of them."""
     p = 0
     for place in range(n_settled):
-        p += source[settled[place]] == FROM_ROW
+        p += walk.source[walk.settled[place]] == FROM_ROW
     q = n_settled - p
     for place in range(n_settled):
-        one = settled[place]
-        contributions[one] += worth * coefficients[source[one] - FROM_ROW, p, q]
+        one = walk.settled[place]
+        found.contributions[one] += worth * walk.coefficients[walk.source[one] - FROM_ROW, p, q]
         for before in range(place):
-            earlier = settled[before]
-            pairs[earlier, one] += worth * coefficients[source[one] + source[earlier], p, q]
+            other = walk.settled[before]
+            found.pairs[other, one] += worth * walk.coefficients[walk.source[one] + walk.source[other], p, q]
 
 
 @compiled
-def add_interactions(  # noqa: PLR0917 - compiled functions take arrays one by one
-    roots: Positions,
-    left: Positions,
-    right: Positions,
-    column: Positions,
-    threshold: NDArray[np.float32],
-    missing_left: NDArray[np.bool_],
-    value: Numbers,
-    feature_of_column: Positions,
-    row: NDArray[np.float32],
-    background: NDArray[np.float32],
-    shares: Numbers,
-    coefficients: Numbers,
-    source: Positions,
-    settled: Positions,
-    waiting: Positions,
-    contributions: Numbers,
-    pairs: Numbers,
-) -> None:
+def add_interactions(trees: Trees, compared: Compared, walk: Walk, found: Found) -> None:
     """Add what all trees give to one row's contributions and interactions.
 
     Args:
-        roots: Shape (n_trees,).
-        left: Shape (n_nodes,), -1 at leaves; the others alike.
-        right: See ``left``.
-        column: What each node compares.
-        threshold: Values up to it go left.
-        missing_left: Whether missing values go left.
-        value: Of the leaves.
-        feature_of_column: Shape (n_columns,).
-        row: Shape (n_columns,).
-        background: Shape (m, n_columns).
-        shares: Shape (m,), sum 1.
-        coefficients: See ``_coefficients``.
-        source: Shape (n_features,), zeros: working memory, from which row each feature comes.
-        settled: Working memory, at least as long as a path can have features, and one more.
-        waiting: Working memory of as many lines of four: node, features settled before it, feature, its source.
-        contributions: Shape (n_features,), added to.
-        pairs: Shape (n_features, n_features), added to; each two features on one side of the diagonal or the other.
+        trees: All trees.
+        compared: The explained row and the background.
+        walk: Working memory; every source none.
+        found: Added to.
     """
-    for root in roots:
+    row, background = compared.row, compared.background
+    source, settled, waiting = walk.source, walk.settled, walk.waiting
+    for root in trees.root:
         for other in range(len(background)):
             n_settled = 0
             waiting[0, 0], waiting[0, 1], waiting[0, 3] = root, 0, 0
@@ -200,24 +232,23 @@ def add_interactions(  # noqa: PLR0917 - compiled functions take arrays one by o
             while n_waiting > 0:
                 n_waiting -= 1
                 node, until, feature, comes_from = waiting[n_waiting]
-                n_settled = _forget(n_settled, until, settled, source)
+                n_settled = _forget(walk, n_settled, until)
                 if comes_from != 0:
                     settled[n_settled], source[feature] = feature, comes_from
                     n_settled += 1
-                while left[node] >= 0:
-                    at = column[node]
-                    feature = feature_of_column[at]
-                    row_left = _goes_left(row[at], threshold[node], missing_left[node])
-                    background_left = _goes_left(background[other, at], threshold[node], missing_left[node])
+                while trees.left[node] >= 0:
+                    at, threshold, missing_left = trees.column[node], trees.threshold[node], trees.missing_left[node]
+                    feature = trees.feature_of_column[at]
+                    row_left = _goes_left(row[at], threshold, missing_left)
+                    background_left = _goes_left(background[other, at], threshold, missing_left)
                     if source[feature] == 0 and row_left != background_left:
-                        waiting[n_waiting, 0] = left[node] if background_left else right[node]
+                        waiting[n_waiting, 0] = trees.left[node] if background_left else trees.right[node]
                         waiting[n_waiting, 1], waiting[n_waiting, 2] = n_settled, feature
                         waiting[n_waiting, 3] = FROM_BACKGROUND
                         n_waiting += 1
                         settled[n_settled], source[feature] = feature, FROM_ROW
                         n_settled += 1
                     goes_left = background_left if source[feature] == FROM_BACKGROUND else row_left
-                    node = left[node] if goes_left else right[node]
-                worth = shares[other] * value[node]
-                _add_leaf(worth, settled, n_settled, source, coefficients, contributions, pairs)
-            _forget(n_settled, 0, settled, source)
+                    node = trees.left[node] if goes_left else trees.right[node]
+                _add_leaf(walk, n_settled, compared.shares[other] * trees.value[node], found)
+            _forget(walk, n_settled, 0)
