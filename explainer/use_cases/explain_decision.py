@@ -21,6 +21,7 @@ from explainer.use_cases.deliver_explanation import (
     deliver,
 )
 from explainer.use_cases.explained_model import ExplainedModel
+from explainer.use_cases.find_interactions import interactions_for_audience
 from explainer.use_cases.log_writing import write_log_entry
 from explainer.use_cases.read_decisions import LoadedDecision, load_decision
 from explainer.use_cases.records import ExplanationRecord, TaskRecord
@@ -153,6 +154,7 @@ def _model_of(service: Service, loaded: LoadedDecision) -> ExplainedModel:
 def _document(service: Service, loaded: LoadedDecision, wish: ExplanationWish) -> ExplanationDocument:
     decision = loaded.decision
     model = _model_of(service, loaded)
+    numbers = _numbers(service, loaded, model)
     return build_document(
         Facts(
             id=service.random_bytes(16).hex(),
@@ -164,11 +166,12 @@ def _document(service: Service, loaded: LoadedDecision, wish: ExplanationWish) -
             background=background_ref_of(model.package),
             model=decision.model,
             register_version=decision.register_version,
-            numbers=_numbers(service, loaded, model),
+            numbers=numbers,
             inputs=decision.private.inputs,
             decision=decision,
             superseded_by=loaded.superseded_by,
             base_url=service.settings.base_url,
+            interactions=interactions_for_audience(model, decision.private.inputs, numbers, wish.audience),
         )
     )
 
