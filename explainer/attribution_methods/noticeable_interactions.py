@@ -50,25 +50,34 @@ class PreparedInteractions:
 
     @classmethod
     def of_forest(cls, forest: Forest, game: CoalitionGame) -> "PreparedInteractions":
-        """Prepare a forest: tables where they fit, else every coalition where there are few features.
+        """Prepare a forest: tables where they fit, else the walk with each background row.
 
         Args:
             forest: The trees.
             game: Of the model's own runtime and its background.
 
         Returns:
-            What computes the interactions, or the reason why nothing does.
+            What computes the interactions.
         """
         try:
-            tables = ForestInteractions(forest, game.background_rows, game.shares)
+            return cls(computer=ForestInteractions(forest, game.background_rows, game.shares), game=game)
         except UnsupportedModelError as error:
-            LOG.info("interactions by every coalition, if at all: %s", error)
-            return cls.of_black_box(game)
-        return cls(computer=tables, game=game)
+            LOG.info("interactions by walking the trees: %s", error)
+        # Here and not above, because it loads numba, which most installations never need.
+        from explainer.attribution_methods.deep_interactions import DeepInteractions  # noqa: PLC0415
+
+        return cls(computer=DeepInteractions(forest, game.background_rows, game.shares), game=game)
 
     @classmethod
     def of_black_box(cls, game: CoalitionGame) -> "PreparedInteractions":
-        """Prepare a model that is only ever asked for scores; see :meth:`of_forest`."""
+        """Prepare a model that is only ever asked for scores: every coalition where that is few enough.
+
+        Args:
+            game: Of the model's own runtime and its background.
+
+        Returns:
+            What computes the interactions, or the reason why nothing does.
+        """
         try:
             return cls(computer=EnumeratedInteractions(game), game=game)
         except UnsupportedModelError as error:

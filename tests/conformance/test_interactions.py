@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from explainer.attribution_methods.coalition_game import CoalitionGame
+from explainer.attribution_methods.deep_interactions import DeepInteractions
 from explainer.attribution_methods.enumerated_interactions import EnumeratedInteractions
 from explainer.attribution_methods.exact_forest import ExactForest
 from explainer.attribution_methods.interactions import ForestInteractions, InteractionComputer, InteractionValues
@@ -28,7 +29,7 @@ def enumerated(trees: Forest, background: Numbers, weights: Numbers) -> Enumerat
     return EnumeratedInteractions(CoalitionGame(trees.additive_score, background, weights))
 
 
-KINDS: tuple[Kind, ...] = (ForestInteractions, enumerated)
+KINDS: tuple[Kind, ...] = (ForestInteractions, DeepInteractions, enumerated)
 
 
 def brute_force_pairs(trees: Forest | SmoothModel, background: Numbers, weights: Numbers, row: Numbers) -> Numbers:

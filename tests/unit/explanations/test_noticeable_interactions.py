@@ -8,12 +8,13 @@ import pytest
 from numpy.typing import NDArray
 
 from explainer.attribution_methods.coalition_game import CoalitionGame
+from explainer.attribution_methods.deep_interactions import DeepInteractions
 from explainer.attribution_methods.enumerated_interactions import EnumeratedInteractions
 from explainer.attribution_methods.exact_forest import ExactForest
-from explainer.attribution_methods.interactions import ForestInteractions, InteractionComputer, InteractionValues
+from explainer.attribution_methods.interactions import ForestInteractions, InteractionValues
 from explainer.attribution_methods.noticeable_interactions import PreparedInteractions
 from explainer.explanations.attribution import Attribution
-from explainer.explanations.interactions import CaseInteractions, Interaction, WhyNoInteractions
+from explainer.explanations.interactions import CaseInteractions, Interaction
 from explainer.explanations.strength import Yardstick
 from models.forest import Forest
 from tests.conformance.black_boxes import SmoothModel
@@ -114,15 +115,18 @@ def deep_forest(n_features: int) -> Forest:
     return forest(path, n_features=n_features)
 
 
-def prepared(trees: Forest, n_rows: int = 4) -> InteractionComputer | WhyNoInteractions:
-    rows = np.zeros((n_rows, trees.n_features))
-    return PreparedInteractions.of_forest(trees, CoalitionGame(trees.additive_score, rows, np.ones(n_rows))).computer
+def prepared(trees: Forest) -> object:
+    rows = np.zeros((4, trees.n_features))
+    return PreparedInteractions.of_forest(trees, CoalitionGame(trees.additive_score, rows, np.ones(4))).computer
 
 
 def test_models_get_the_computer_that_fits_or_a_reason() -> None:
     assert isinstance(PREPARED.computer, ForestInteractions)
     assert isinstance(PreparedInteractions.of_black_box(GAME).computer, EnumeratedInteractions)
-    assert prepared(deep_forest(13)) == "too_many_details"
+    assert isinstance(prepared(deep_forest(13)), DeepInteractions)
+    thirteen = np.zeros((4, 13))
+    wide = PreparedInteractions.of_black_box(CoalitionGame(SmoothModel(13).additive_score, thirteen, np.ones(4)))
+    assert wide.computer == "too_many_details"
     many = SmoothModel(12)
     rows = np.zeros((1025, 12))
     asked_too_often = PreparedInteractions.of_black_box(CoalitionGame(many.additive_score, rows, np.ones(1025)))
@@ -137,7 +141,7 @@ PAIR = Interaction(features=("a", "b"), value=0.5, strength="slight")
 @pytest.mark.parametrize(
     "wrong",
     [
-        lambda: CaseInteractions(),
+        CaseInteractions,
         lambda: CaseInteractions(noticeable=(PAIR,), none_because="none_noticeable"),
         lambda: CaseInteractions(noticeable=(PAIR,) * 4),
         lambda: CaseInteractions(noticeable=(PAIR, replace(PAIR, value=-0.6))),
@@ -147,5 +151,5 @@ PAIR = Interaction(features=("a", "b"), value=0.5, strength="slight")
     ],
 )
 def test_interactions_that_contradict_themselves_cannot_be_made(wrong: Callable[[], object]) -> None:
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"reason why|worth a sentence|comes first|two different|finite"):
         wrong()
