@@ -7,7 +7,7 @@ import numpy as np
 
 from models.scoring_model import Scores
 
-Link = Literal["logistic", "identity", "softmax", "softmax_zero", "probit", "logistic_shares"]
+Link = Literal["logistic", "identity", "softmax", "softmax_zero", "probit", "exp", "logistic_shares"]
 """How a score follows from the additive score."""
 
 OVER_ALL_OUTPUTS: frozenset[Link] = frozenset({"softmax", "softmax_zero", "logistic_shares"})
@@ -79,5 +79,6 @@ _LINKS: Mapping[Link, Callable[[Scores], Scores]] = {
     "softmax": softmax,
     "softmax_zero": softmax_zero,
     "probit": probit,
+    "exp": np.exp,
     "logistic_shares": logistic_shares,
 }

@@ -1,8 +1,7 @@
 """An ONNX graph around the one node that scores, a tree ensemble or a linear model: what goes in, where the score is.
 
 Before that node stands preprocessing, which is followed but never re-implemented
-(:mod:`models.onnx_provenance`); behind it only what hands the score on. What changes the score behind the node is
-refused by name: an explanation of the node would then be the explanation of another number.
+(:mod:`models.onnx_provenance`); what may stand behind it says :mod:`models.onnx_ending`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped] 
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from models.errors import MalformedPackageError, ModelFeaturesMismatchError, UnsupportedModelError
+from models.onnx_ending import find_ending
 
 MAX_BYTES = 512_000_000
 """Larger graphs are refused."""
@@ -23,7 +23,6 @@ ENSEMBLES = ("TreeEnsembleClassifier", "TreeEnsembleRegressor", "TreeEnsemble")
 LINEAR = ("LinearClassifier", "LinearRegressor")
 _CLASSIFIERS = ("TreeEnsembleClassifier", "LinearClassifier")
 _STANDARD_DOMAINS = ("", "ai.onnx", "ai.onnx.ml")
-_HANDING_ON = ("Identity", "ZipMap", "Cast")
 
 
 @dataclass(frozen=True)
@@ -145,8 +144,7 @@ class ScoringGraph(OnnxGraph):
     Attributes:
         node: The scoring node.
         attributes: Attributes of that node, by name.
-        ends_in: Operator between the scoring node and the score that is part of the link; empty if there is none.
-        score_output: Name of the tensor that holds the scores, before any ZipMap.
+        ending: What stands between the scoring node and the score.
     """
 
     def __init__(self, onnx_bytes: bytes) -> None:
@@ -154,7 +152,7 @@ class ScoringGraph(OnnxGraph):
         self.node: NodeProto = _only_scoring_node(self.model)
         self.attributes: Mapping[str, Any] = attributes_of(self.node)
         self.scorer = "linear model" if self.is_linear else "trees"
-        self.score_output, self.ends_in = self._find_score_output()
+        self.ending = find_ending(self)
 
     @property
     def is_classifier(self) -> bool:
@@ -172,11 +170,6 @@ class ScoringGraph(OnnxGraph):
         return bool(self.node.op_type in LINEAR)
 
     @property
-    def ends_in_sigmoid(self) -> bool:
-        """Whether a Sigmoid stands between the scoring node and the score."""
-        return self.ends_in == "Sigmoid"
-
-    @property
     def node_input(self) -> str:
         """Name of the tensor the scoring node reads."""
         return str(self.node.input[0])
@@ -188,11 +181,11 @@ class ScoringGraph(OnnxGraph):
 
     def scoring_part(self) -> bytes:
         """Make the graph whose only output are the scores."""
-        return self.part_up_to(self.score_output)
+        return self.part_up_to(self.ending.score_output)
 
     def additive_part(self) -> bytes:
         """Make the graph whose only output are the scores before the post transform."""
-        part = self._part_up_to(self.node_output)
+        part = self._part_up_to(self.ending.additive_output)
         node = next(node for node in part.graph.node if node.op_type == self.node.op_type)
         kept = [attribute for attribute in node.attribute if attribute.name != "post_transform"]
         del node.attribute[:]
@@ -204,48 +197,9 @@ class ScoringGraph(OnnxGraph):
         """Make the graph whose only output is what the scoring node reads."""
         return self.part_up_to(self.node_input)
 
-    def _hands_on(self, node: NodeProto) -> bool:
-        """Say whether a node gives its first input as it is; onnxmltools multiplies LightGBM's scores by 1."""
-        if node.op_type in _HANDING_ON:
-            return True
-        factor = self.constants.get(node.input[1]) if node.op_type in ("Mul", "Div") else None
-        return factor is not None and factor.size == 1 and bool(np.all(factor == 1))
-
-    def _is_ending(self, node: NodeProto) -> bool:
-        """Say whether a node can be part of the link; scikit-learn's classifiers divide by the sum of all classes."""
-        return node.op_type == "Sigmoid" or (
-            self.is_linear and node.op_type == "Normalizer" and attributes_of(node).get("norm") == b"L1"
-        )
-
-    def _find_score_output(self) -> tuple[str, str]:
-        """Walk back from the graph's outputs; labels may be made anyhow, the score must be the scoring node's own."""
-        found: set[tuple[str, str]] = set()
-        blocking: set[str] = set()
-        for output in self.model.graph.output:
-            tensor, ending = output.name, ""
-            score = ""
-            while tensor != self.node_output:
-                node = self._makers.get(tensor)
-                if node is None or not (self._hands_on(node) or (self._is_ending(node) and not ending)):
-                    break
-                if self._is_ending(node):
-                    ending, score = node.op_type, tensor
-                tensor = node.input[0]
-            if tensor == self.node_output:
-                found.add((score or tensor, ending))
-            elif not is_label(output) and any(n is self.node for n in self.makers_behind(tensor)):
-                maker = self._makers[tensor]
-                blocking.update([maker.op_type] if maker is not self.node else [])
-        if blocking:
-            raise UnsupportedModelError(
-                f"Behind the {self.scorer} the score is changed by {', '.join(sorted(blocking))[:200]}; this is not "
-                "yet read."
-            )
-        if len(found) != 1:
-            raise UnsupportedModelError(
-                f"The model must give exactly one kind of score that comes out of its {self.scorer}."
-            )
-        return found.pop()
+    def depends_on_scoring_node(self, tensor: str) -> bool:
+        """Say whether the scoring node is among those that make a tensor."""
+        return any(node is self.node for node in self.makers_behind(tensor))
 
 
 def attributes_of(node: NodeProto) -> dict[str, Any]:
@@ -295,18 +249,13 @@ def _only_scoring_node(model: onnx.ModelProto) -> NodeProto:
     nodes: list[NodeProto] = [node for node in model.graph.node if node.op_type in (*ENSEMBLES, *LINEAR)]
     if len(nodes) != 1:
         raise UnsupportedModelError(
-            f"A model must hold exactly one tree ensemble or linear model, this one holds {len(nodes)}."
+            f"A model must hold exactly one tree ensemble or linear model, this one holds {len(nodes)}. How several of "
+            "them make one score cannot be read out of the file."
         )
     expected = 2 if nodes[0].op_type in _CLASSIFIERS else 1
     if len(nodes[0].output) != expected or not nodes[0].output[-1]:
         raise UnsupportedModelError(f"The operator {nodes[0].op_type} gives no scores.")
     return nodes[0]
-
-
-def is_label(output: onnx.ValueInfoProto) -> bool:
-    """Say whether an output of a graph is made of words, whole numbers or yes and no, and so is no score."""
-    kinds = (TensorProto.INT64, TensorProto.INT32, TensorProto.STRING, TensorProto.BOOL)
-    return output.type.HasField("tensor_type") and output.type.tensor_type.elem_type in kinds
 
 
 def _input(value: onnx.ValueInfoProto) -> GraphInput:

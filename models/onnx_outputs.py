@@ -6,7 +6,7 @@ file is refused: nobody could say which of the two numbers was meant.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ _LINKS: Mapping[str, Link] = {
     "SOFTMAX_ZERO": "softmax_zero",
     "PROBIT": "probit",
 }
+_LINKS_BEHIND: Mapping[str, Link] = {"Sigmoid": "logistic", "Exp": "exp"}
 _VERSION_5_TRANSFORMS = ("NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT")
 _TWO = 2
 
@@ -80,9 +81,26 @@ def read_outputs(graph: ScoringGraph) -> Outputs:
         UnsupportedModelError: If the runtime does not do what the file says, or nobody could say what is meant.
         MalformedPackageError: If the file contradicts itself.
     """
-    transform = _transform_of(graph)
-    if graph.is_linear:
-        return _of_linear_model(graph, transform)
+    transform, ending = _transform_of(graph), graph.ending
+    if ending.changes_sums and transform != "NONE":
+        raise UnsupportedModelError(
+            f"Behind the {graph.scorer} there is arithmetic on what the post transform {transform} gives. That is not "
+            "read: use NONE, and a Sigmoid behind the arithmetic where a probability is wanted."
+        )
+    outputs = _of_linear_model(graph, transform) if graph.is_linear else _of_trees(graph, transform)
+    return replace(
+        outputs,
+        weights_to_outputs=outputs.weights_to_outputs * ending.factor,
+        base_values=outputs.base_values * ending.factor + ending.offset,
+    )
+
+
+def weight_columns_of(attributes: Mapping[str, Any], *, is_classifier: bool) -> list[int]:
+    """Give the class or target of each leaf weight, in the order of the file."""
+    return [int(column) for column in attributes.get("class_ids" if is_classifier else "target_ids", [])]
+
+
+def _of_trees(graph: ScoringGraph, transform: str) -> Outputs:
     if graph.is_classifier:
         outputs = _of_classifier(graph, transform)
     else:
@@ -100,16 +118,13 @@ def read_outputs(graph: ScoringGraph) -> Outputs:
                 "could mean either: use TreeEnsembleClassifier, or NONE."
             )
         outputs = _outputs(graph, _LINKS[transform], np.eye(n_targets), np.eye(n_targets))
-    if not graph.ends_in_sigmoid:
+    if not graph.ending.link:
         return outputs
-    if outputs.link != "identity" or outputs.n_outputs != 1 or graph.is_classifier:
-        raise UnsupportedModelError("A Sigmoid is read only behind a tree regressor with one target and no transform.")
-    return _outputs(graph, "logistic", outputs.weights_to_outputs, outputs.columns_to_outputs)
-
-
-def weight_columns_of(attributes: Mapping[str, Any], *, is_classifier: bool) -> list[int]:
-    """Give the class or target of each leaf weight, in the order of the file."""
-    return [int(column) for column in attributes.get("class_ids" if is_classifier else "target_ids", [])]
+    if outputs.link != "identity" or outputs.n_outputs != 1:
+        raise UnsupportedModelError(
+            f"The operator {graph.ending.link} is read only behind trees with one score and without a post transform."
+        )
+    return replace(outputs, link=_LINKS_BEHIND[graph.ending.link])
 
 
 def _of_classifier(graph: ScoringGraph, transform: str) -> Outputs:
@@ -179,17 +194,19 @@ def _linear_link(
         if transform != "NONE":
             # onnxruntime 1.32 skips it for one target, so standard and runtime would give different scores.
             raise UnsupportedModelError("A LinearRegressor with a post transform is not read: runtimes may skip it.")
-        if graph.ends_in and (not graph.ends_in_sigmoid or n_classes > 1):
+        if not graph.ending.link:
+            return "identity"
+        if graph.ending.link not in _LINKS_BEHIND or n_classes > 1:
             raise UnsupportedModelError(
-                f"A {graph.ends_in} behind a LinearRegressor with {n_classes} targets is not read."
+                f"A {graph.ending.link} behind a LinearRegressor with {n_classes} targets is not read."
             )
-        return "logistic" if graph.ends_in_sigmoid else "identity"
+        return _LINKS_BEHIND[graph.ending.link]
     if transform not in ("NONE", "LOGISTIC", "SOFTMAX") or (transform == "SOFTMAX" and n_weights == 1):
         raise UnsupportedModelError(f"Linear models with the post transform {transform} are not yet read.")
-    if graph.ends_in_sigmoid:
-        raise UnsupportedModelError("A Sigmoid is read only behind a LinearRegressor with one target.")
+    if graph.ending.link not in ("", "Normalizer"):
+        raise UnsupportedModelError(f"A {graph.ending.link} is read only behind a LinearRegressor with one target.")
     two_classes = n_classes == _TWO
-    if graph.ends_in == "Normalizer" and transform != "SOFTMAX":
+    if graph.ending.link == "Normalizer" and transform != "SOFTMAX":
         weights = coefficients.reshape(n_weights, -1)
         intercepts = floats_of(graph.attributes, "intercepts")
         mirrored = n_weights == 1 or (two_classes and not np.any(weights.sum(axis=0)) and intercepts.sum() == 0)

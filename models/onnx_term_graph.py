@@ -16,7 +16,8 @@ from onnx import NodeProto, TensorProto
 
 from models.errors import UnsupportedModelError
 from models.links import Link
-from models.onnx_graph import OnnxGraph, attributes_of, is_label
+from models.onnx_ending import is_label
+from models.onnx_graph import OnnxGraph, attributes_of
 from models.onnx_provenance import CellProvenance
 from models.term_model import MAX_FEATURES_PER_TERM
 
