@@ -240,7 +240,7 @@ class ExplanationDocument(_Part):
 
     @field_serializer("produced_at")
     def _utc_seconds(self, moment: datetime) -> str:
-        return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return moment_text(moment)
 
     def as_json(self) -> dict[str, Any]:
         """The document as plain JSON values, numbers quantised to 1e-9."""
@@ -252,6 +252,11 @@ class ExplanationDocument(_Part):
     def canonical_bytes(self) -> bytes:
         """RFC 8785 bytes: what is hashed, logged and stored."""
         return canonical_json(self.as_json())
+
+
+def moment_text(moment: datetime) -> str:
+    """How the document spells a moment in UTC: to the second."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _quantised(value: Any) -> Any:

@@ -10,7 +10,7 @@ from explainer.explanations.document import (
     Section,
     Text,
 )
-from explainer.narration.checklist import evaluate_checklist
+from explainer.narration.checklist import evaluate_checklist, refuse_unmet
 from explainer.narration.counterfactual_words import (
     counterfactual_paragraphs,
     counterfactual_part,
@@ -41,6 +41,23 @@ def build_document(facts: Facts) -> ExplanationDocument:
     narrator = narrator_of(facts)
     document = _unchecked(narrator)
     return document.model_copy(update={"checklist": evaluate_checklist(document, facts.card)})
+
+
+def build_checked_document(facts: Facts) -> ExplanationDocument:
+    """Build an explanation that may leave.
+
+    Args:
+        facts: Everything it is built from.
+
+    Returns:
+        The document; everything the law asks for is in it.
+
+    Raises:
+        ChecklistError: If something is not; names every item.
+    """
+    document = build_document(facts)
+    refuse_unmet(document.checklist)
+    return document
 
 
 def _unchecked(narrator: Narrator) -> ExplanationDocument:

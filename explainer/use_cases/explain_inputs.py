@@ -5,11 +5,10 @@ from collections.abc import Mapping
 from explainer.decisions.decision import Value
 from explainer.explanations.background import background_ref_of
 from explainer.explanations.document import Audience, Language
-from explainer.narration.checklist import require_checklist
-from explainer.narration.document_builder import build_document
+from explainer.narration.document_builder import build_checked_document
 from explainer.narration.facts import Facts
 from explainer.use_cases.callers import CaseSystem, Staff, actor_of
-from explainer.use_cases.deliver_explanation import DeliveredExplanation, checked_wish, deliver
+from explainer.use_cases.deliver_explanation import DeliveredExplanation, checked_wish, prepare_without_decision
 from explainer.use_cases.find_interactions import interactions_for_audience
 from explainer.use_cases.record_decision import register_version_in_force, version_of
 from explainer.use_cases.service import Service
@@ -58,7 +57,7 @@ def explain_inputs(
         raise InvalidInputError(problems)
     version = version_of(model)
     numbers = model.numbers_for(inputs)
-    document = build_document(
+    document = build_checked_document(
         Facts(
             id=service.random_bytes(16).hex(),
             produced_at=service.clock(),
@@ -77,12 +76,15 @@ def explain_inputs(
             interactions=interactions_for_audience(model, inputs, numbers, wish.audience),
         )
     )
-    require_checklist(document, card)
-    return deliver(
+    prepared = prepare_without_decision(
         service,
         caller,
         wish,
         document,
-        about={},
+        role=card.role,
         key_id=service.vault.key_id_for(None, document.id, owner=actor_of(caller)),
     )
+    with service.database.writing() as work:
+        entry = work.log.append_all([prepared.delivery.entry])[0]
+        work.explanations.add(prepared.delivery.explanation)
+    return prepared.delivered(entry)
