@@ -45,7 +45,12 @@ class Stability:
     @property
     def certain(self) -> bool:
         """Whether the top reason hardly depends on who is in the comparison group."""
-        return self.same_top_reason * 10 >= CERTAIN_FROM * self.blocks
+        return is_certain(self.same_top_reason, self.blocks)
+
+
+def is_certain(same_top_reason: int, blocks: int) -> bool:
+    """Whether a top reason that is the same in so many blocks is called certain."""
+    return same_top_reason * 10 >= CERTAIN_FROM * blocks
 
 
 def stability_of(attribution: Attribution, by_block: Numbers, shares: Numbers, *, rounding: float) -> Stability:
