@@ -3,6 +3,7 @@
 from explainer.decisions.decision import Decision
 from explainer.explanations.background import background_ref_of
 from explainer.explanations.document import Audience, ExplanationDocument, Language
+from explainer.explanations.interactions import CaseInteractions
 from explainer.explanations.numbers import ExplanationNumbers
 from explainer.narration.document_builder import build_checked_document
 from explainer.narration.facts import Facts
@@ -19,6 +20,7 @@ def document_of(
     audience: Audience,
     language: Language,
     superseded_by: str | None,
+    interactions: CaseInteractions | None = None,
 ) -> ExplanationDocument:
     """Explain a decision for one audience in one language.
 
@@ -30,6 +32,7 @@ def document_of(
         audience: For whom.
         language: In which language.
         superseded_by: Reference of its successor, or None.
+        interactions: What details did together, for audiences that are told.
 
     Returns:
         A document that holds everything the law asks for.
@@ -53,5 +56,6 @@ def document_of(
             decision=decision,
             superseded_by=superseded_by,
             base_url=service.settings.base_url,
+            interactions=interactions,
         )
     )

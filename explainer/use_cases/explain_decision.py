@@ -28,6 +28,7 @@ from explainer.use_cases.deliver_explanation import (
     prepare_from_kept,
 )
 from explainer.use_cases.explained_model import ExplainedModel
+from explainer.use_cases.find_interactions import interactions_for_audience
 from explainer.use_cases.kept_documents import UsableDocument, delivered_bytes, fingerprint_of_facts, keep, usable
 from explainer.use_cases.log_writing import write_log_entry
 from explainer.use_cases.open_session import refuse_other_code
@@ -210,14 +211,16 @@ def _document_anew(
     loaded = load_decision(service, decision.reference)
     try:
         model = _model_of(service, loaded)
+        numbers = _numbers(service, loaded, model)
         document = document_of(
             service,
             loaded.decision,
-            _numbers(service, loaded, model),
+            numbers,
             model.package,
             audience=wish.audience,
             language=wish.language,
             superseded_by=decision.superseded_by,
+            interactions=interactions_for_audience(model, loaded.decision.private.inputs, numbers, wish.audience),
         )
     except UntrustworthyExplanationError as error:
         error.answer_by = _refuse(service, caller, loaded, error)

@@ -9,6 +9,7 @@ from explainer.narration.document_builder import build_checked_document
 from explainer.narration.facts import Facts
 from explainer.use_cases.callers import CaseSystem, Staff, actor_of
 from explainer.use_cases.deliver_explanation import DeliveredExplanation, checked_wish, prepare_without_decision
+from explainer.use_cases.find_interactions import interactions_for_audience
 from explainer.use_cases.record_decision import register_version_in_force, version_of
 from explainer.use_cases.service import Service
 from models.errors import InvalidInputError
@@ -55,6 +56,7 @@ def explain_inputs(
     if problems:
         raise InvalidInputError(problems)
     version = version_of(model)
+    numbers = model.numbers_for(inputs)
     document = build_checked_document(
         Facts(
             id=service.random_bytes(16).hex(),
@@ -66,11 +68,12 @@ def explain_inputs(
             background=background_ref_of(model.package),
             model=version,
             register_version=register_version_in_force(service, slug),
-            numbers=model.numbers_for(inputs),
+            numbers=numbers,
             inputs=inputs,
             decision=None,
             superseded_by=None,
             base_url=service.settings.base_url,
+            interactions=interactions_for_audience(model, inputs, numbers, wish.audience),
         )
     )
     prepared = prepare_without_decision(
