@@ -1,13 +1,16 @@
 """What model and statutory rules together make of a case."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.card import ModelCard
-from models.package import ModelPackage
 from models.statutory_rules import StatutoryRule, fired_on_rows
+
+if TYPE_CHECKING:
+    from models.package import ModelPackage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +31,7 @@ class ModelOutcome:
     deciding_rule: str | None
 
 
-def outcome_of_row(package: ModelPackage, row: NDArray[np.float64]) -> ModelOutcome:
+def outcome_of_row(package: "ModelPackage", row: NDArray[np.float64]) -> ModelOutcome:
     """Run rules and model on one case, as the law orders them.
 
     Of several rules that fire, the first one decides: rules before the score, in card order, keep the model from being

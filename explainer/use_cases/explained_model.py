@@ -13,6 +13,7 @@ from explainer.attribution_methods.choose import attribute, interactions_for, me
 from explainer.attribution_methods.method import AttributionComputer
 from explainer.attribution_methods.method_choice import MethodChoice
 from explainer.attribution_methods.noticeable_interactions import PreparedInteractions
+from explainer.attribution_methods.table_cache import TableCache
 from explainer.decisions.decision import Value
 from explainer.explanations.attribution import Attribution
 from explainer.explanations.interactions import CaseInteractions
@@ -51,11 +52,12 @@ class ExplainedModel:
     case_reliability: CaseReliability
 
     @classmethod
-    def prepare(cls, package: ModelPackage) -> "ExplainedModel":
-        """Prepare a package, once at start.
+    def prepare(cls, package: ModelPackage, cache: TableCache | None = None) -> "ExplainedModel":
+        """Prepare a package, once for each process.
 
         Args:
             package: A verified package.
+            cache: Where tables are kept between starts; None makes them anew.
 
         Returns:
             The model, ready for any number of threads.
@@ -67,7 +69,7 @@ class ExplainedModel:
         background = package.background
         scores = package.model.additive_score(background.rows)
         mean = np.average(scores, weights=background.weights)
-        prepared = method_for(package)
+        prepared = method_for(package, cache=cache)
         LOG.info("%s: contributions by %s", package.card.slug, prepared.choice)
         space = SearchSpace.of(package)
         return cls(
