@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from models.errors import UnsupportedModelError
 from models.scoring_model import Rows, Scores, ScoringModel
 
 BATCH_NUMBERS = 2**20
@@ -25,17 +26,19 @@ Coalitions = NDArray[np.bool_]
 """Shape (n_coalitions, n_features): which features come from the explained row."""
 
 
-def score_function(model: ScoringModel, unit: ScoreUnit) -> Callable[[Rows], Scores]:
+def score_function(model: ScoringModel, unit: ScoreUnit, output: int | None = None) -> Callable[[Rows], Scores]:
     """Give the function of a model that is explained.
 
     Args:
         model: The model.
         unit: Which of its two numbers.
+        output: Which class or target, of a model that gives one number for each.
 
     Returns:
         From raw rows to one number each.
     """
-    return model.additive_score if unit == "additive" else model.score
+    score = model.additive_score if unit == "additive" else model.score
+    return score if output is None else lambda rows: score(rows)[:, output]
 
 
 class CoalitionGame:
@@ -54,6 +57,9 @@ class CoalitionGame:
         spread: Their weighted standard deviation.
         largest_score: Their largest absolute value.
         memory_bytes: Memory held.
+
+    Raises:
+        UnsupportedModelError: If the model does not give one finite number for each row; so do all methods.
     """
 
     def __init__(self, score: Callable[[Rows], Scores], background_rows: Rows, background_weights: Scores) -> None:
@@ -101,8 +107,23 @@ class CoalitionGame:
 
         Returns:
             Shape (n_coalitions, m).
+
+        Raises:
+            UnsupportedModelError: If the model does not give one finite number for each row.
         """
-        return np.asarray(self._score(mixed.reshape(-1, mixed.shape[2])), dtype=np.float64).reshape(mixed.shape[:2])
+        rows = mixed.reshape(-1, mixed.shape[2])
+        scores = np.asarray(self._score(rows), dtype=np.float64)
+        if scores.shape != (len(rows),):
+            raise UnsupportedModelError(
+                f"For {len(rows)} rows the model gives numbers of shape {scores.shape}; one number for each row can be "
+                "explained. Of a model with several outputs one must be chosen."
+            )
+        if not np.isfinite(scores).all():
+            raise UnsupportedModelError(
+                f"For {np.count_nonzero(~np.isfinite(scores))} of {len(rows)} mixtures of the case and the background "
+                "the model gives no finite number, so what a feature contributes is not defined."
+            )
+        return scores.reshape(mixed.shape[:2])
 
     def worth(self, row: Scores, coalitions: Coalitions) -> Scores:
         """Say what coalitions are worth.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from explainer.attribution_methods.coalition_game import CoalitionGame, ScoreUnit, score_function
 from explainer.explanations.attribution import AttributionMethod
 from models.errors import UnsupportedModelError
-from models.scoring_model import Rows, Scores, ScoringModel
+from models.scoring_model import Rows, Scores, ScoringModel, refuse_row_width
 
 METHOD = AttributionMethod(name="interventional_shapley_values", exact=True, engine_version="exact-enumeration/1")
 
@@ -29,6 +29,7 @@ class ExactEnumeration:
         background_rows: Raw rows, shape (m, n_features).
         background_weights: Shape (m,), not negative, sum above zero; only their proportions count.
         unit: What is explained.
+        output: Which class or target, of a model that gives one number for each.
 
     Attributes:
         method: How the contributions are computed.
@@ -49,13 +50,14 @@ class ExactEnumeration:
         background_weights: Scores,
         *,
         unit: ScoreUnit = "additive",
+        output: int | None = None,
     ) -> None:
         if model.n_features > MAX_FEATURES:
             raise UnsupportedModelError(
                 f"The model has {model.n_features} features; every coalition is asked about for at most "
                 f"{MAX_FEATURES}. Contributions of this model can only be sampled."
             )
-        self._game = CoalitionGame(score_function(model, unit), background_rows, background_weights)
+        self._game = CoalitionGame(score_function(model, unit, output), background_rows, background_weights)
         self._coalitions = all_coalitions(model.n_features)
         self.expected_value = self._game.expected_value
         self.leaf_scale = self._game.largest_score
@@ -75,6 +77,7 @@ class ExactEnumeration:
         Returns:
             Shape (n_rows, n_features), in the explained unit. A row's numbers do not depend on the other rows.
         """
+        refuse_row_width(rows, self._game.n_features)
         contributions = np.zeros(rows.shape)
         for number, row in enumerate(rows):
             contributions[number] = shapley_values(self._game.worth(row, self._coalitions))

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from explainer.attribution_methods.coalition_game import CoalitionGame, ScoreUnit, score_function
 from explainer.explanations.attribution import AttributionMethod, StoppedBecause
 from models.errors import UnsupportedModelError
-from models.scoring_model import Rows, Scores, ScoringModel
+from models.scoring_model import Rows, Scores, ScoringModel, refuse_row_width
 
 NAME: Literal["interventional_shapley_values"] = "interventional_shapley_values"
 ENGINE_VERSION = "sampled-permutation/1"
@@ -98,6 +98,7 @@ class SampledPermutation:
         background_rows: Raw rows, shape (m, n_features).
         background_weights: Shape (m,), not negative, sum above zero; only their proportions count.
         unit: What is explained.
+        output: Which class or target, of a model that gives one number for each.
         seed: Not negative; another one draws other orders.
         stopping: When sampling ends.
 
@@ -120,10 +121,11 @@ class SampledPermutation:
         background_weights: Scores,
         *,
         unit: ScoreUnit = "additive",
+        output: int | None = None,
         seed: int = 0,
         stopping: StoppingRule | None = None,
     ) -> None:
-        self._game = CoalitionGame(score_function(model, unit), background_rows, background_weights)
+        self._game = CoalitionGame(score_function(model, unit, output), background_rows, background_weights)
         self._seed = seed
         self._stopping = stopping or StoppingRule()
         self.expected_value = self._game.expected_value
@@ -154,6 +156,7 @@ class SampledPermutation:
         Returns:
             Shape (n_rows, n_features), in the explained unit. A row's numbers do not depend on the other rows.
         """
+        refuse_row_width(rows, self._game.n_features)
         contributions = np.zeros(rows.shape)
         for number, row in enumerate(rows):
             contributions[number] = self.sample(row).contributions
