@@ -26,19 +26,17 @@ Coalitions = NDArray[np.bool_]
 """Shape (n_coalitions, n_features): which features come from the explained row."""
 
 
-def score_function(model: ScoringModel, unit: ScoreUnit, output: int | None = None) -> Callable[[Rows], Scores]:
+def score_function(model: ScoringModel, unit: ScoreUnit) -> Callable[[Rows], Scores]:
     """Give the function of a model that is explained.
 
     Args:
         model: The model.
         unit: Which of its two numbers.
-        output: Which class or target, of a model that gives one number for each.
 
     Returns:
         From raw rows to one number each.
     """
-    score = model.additive_score if unit == "additive" else model.score
-    return score if output is None else lambda rows: score(rows)[:, output]
+    return model.additive_score if unit == "additive" else model.score
 
 
 class CoalitionGame:

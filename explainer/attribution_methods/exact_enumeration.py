@@ -29,7 +29,6 @@ class ExactEnumeration:
         background_rows: Raw rows, shape (m, n_features).
         background_weights: Shape (m,), not negative, sum above zero; only their proportions count.
         unit: What is explained.
-        output: Which class or target, of a model that gives one number for each.
 
     Attributes:
         method: How the contributions are computed.
@@ -50,14 +49,13 @@ class ExactEnumeration:
         background_weights: Scores,
         *,
         unit: ScoreUnit = "additive",
-        output: int | None = None,
     ) -> None:
         if model.n_features > MAX_FEATURES:
             raise UnsupportedModelError(
                 f"The model has {model.n_features} features; every coalition is asked about for at most "
                 f"{MAX_FEATURES}. Contributions of this model can only be sampled."
             )
-        self._game = CoalitionGame(score_function(model, unit, output), background_rows, background_weights)
+        self._game = CoalitionGame(score_function(model, unit), background_rows, background_weights)
         self._coalitions = all_coalitions(model.n_features)
         self.expected_value = self._game.expected_value
         self.leaf_scale = self._game.largest_score

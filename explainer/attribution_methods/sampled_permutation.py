@@ -98,7 +98,6 @@ class SampledPermutation:
         background_rows: Raw rows, shape (m, n_features).
         background_weights: Shape (m,), not negative, sum above zero; only their proportions count.
         unit: What is explained.
-        output: Which class or target, of a model that gives one number for each.
         seed: Not negative; another one draws other orders.
         stopping: When sampling ends.
 
@@ -121,11 +120,10 @@ class SampledPermutation:
         background_weights: Scores,
         *,
         unit: ScoreUnit = "additive",
-        output: int | None = None,
         seed: int = 0,
         stopping: StoppingRule | None = None,
     ) -> None:
-        self._game = CoalitionGame(score_function(model, unit, output), background_rows, background_weights)
+        self._game = CoalitionGame(score_function(model, unit), background_rows, background_weights)
         self._seed = seed
         self._stopping = stopping or StoppingRule()
         self.expected_value = self._game.expected_value

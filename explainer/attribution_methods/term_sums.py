@@ -90,8 +90,8 @@ class TermSums:
         """
         return self._contributions(*self._paths.of(rows))
 
-    def of(self, row: Scores) -> InteractionValues:
-        """Compute the interactions of one case, as every ``InteractionComputer`` does.
+    def interactions_of(self, row: Scores) -> InteractionValues:
+        """Compute the interactions of one case.
 
         Args:
             row: Raw row, shape (n_features,); missing values as NaN.

@@ -125,7 +125,7 @@ def test_interactions_of_terms_are_those_of_all_coalitions_and_of_the_forest(nam
     computer = METHODS[name](pairs, background, weights)
     of_the_forest = ForestInteractions(pairs, background, weights)
     for row in random_rows(generator, 3, 6, missing=0.1):
-        found = computer.of(row)
+        found = computer.interactions_of(row)
         expected = brute_force_pairs(pairs, background, weights, row)
         assert np.abs(expected).max() > 0.1, "the check must have something to compare"
         np.testing.assert_allclose(found.pairs, expected, rtol=0, atol=BRUTE_FORCE_TOLERANCE)
@@ -139,9 +139,9 @@ def test_interactions_without_the_joint_mean_are_caught() -> None:
     background = np.repeat(random_rows(np.random.default_rng(5), 40, 1), 2, axis=1)
     row, weights = np.array([1.0, 1.0]), np.ones(40)
     expected = brute_force_pairs(pairs, background, weights, row)
-    np.testing.assert_allclose(with_tables(pairs, background, weights).of(row).pairs, expected, atol=1e-12)
+    np.testing.assert_allclose(with_tables(pairs, background, weights).interactions_of(row).pairs, expected, atol=1e-12)
     twin = TakesJointMeansForIndependent(as_term_model(pairs), background, weights)
-    assert np.abs(twin.of(row).pairs - expected).max() > 0.1
+    assert np.abs(twin.interactions_of(row).pairs - expected).max() > 0.1
 
 
 def test_model_of_several_outputs_is_explained_for_one_of_them() -> None:
@@ -229,7 +229,7 @@ def test_both_files_of_the_trained_machine_are_explained_alike() -> None:
     one, other = (TermSums(trained(kind), background, weights) for kind in ("tables", "onnx"))
     np.testing.assert_allclose(one.contributions_of(rows), other.contributions_of(rows), rtol=0, atol=RUNTIME_TOLERANCE)
     for row in rows[:3]:
-        pairs = [computer.of(row).pairs for computer in (one, other)]
+        pairs = [computer.interactions_of(row).pairs for computer in (one, other)]
         np.testing.assert_allclose(*pairs, rtol=0, atol=RUNTIME_TOLERANCE)
 
 
