@@ -5,9 +5,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from explainer.attribution_methods.coalition_game import CoalitionGame
 from explainer.attribution_methods.exact_enumeration import MAX_FEATURES, ExactEnumeration
 from explainer.attribution_methods.exact_forest import ExactForest
 from explainer.attribution_methods.forest_layout import ForestLayout
+from explainer.attribution_methods.linear import ExactLinear
 from explainer.attribution_methods.method import AttributionComputer
 from explainer.attribution_methods.method_choice import (
     DEFAULT_BUDGET_BYTES,
@@ -16,6 +18,7 @@ from explainer.attribution_methods.method_choice import (
     choose_method,
     usable_cores,
 )
+from explainer.attribution_methods.noticeable_interactions import PreparedInteractions
 from explainer.attribution_methods.sampled_permutation import SampledPermutation
 from explainer.attribution_methods.table_cache import TableCache
 from explainer.explanations.attribution import Attribution, AttributionMethod
@@ -145,6 +148,25 @@ def method_for_black_box(model: ScoringModel, background: Background) -> Attribu
     if model.n_features <= MAX_FEATURES:
         return ExactEnumeration(model, background.rows, background.weights)
     return SampledPermutation(model, background.rows, background.weights)
+
+
+def interactions_for(package: ModelPackage, computer: AttributionComputer) -> PreparedInteractions:
+    """Prepare what finds interactions of a model's cases.
+
+    Args:
+        package: The verified package.
+        computer: Of the method prepared for the same package; says what kind of model it is.
+
+    Returns:
+        What computes interactions, or the reason why nothing does.
+    """
+    background = package.background
+    game = CoalitionGame(package.model.additive_score, background.rows, background.weights)
+    if isinstance(computer, ExactLinear):
+        return PreparedInteractions.of_sum(game)
+    if isinstance(computer, ExactEnumeration | SampledPermutation):
+        return PreparedInteractions.of_black_box(game)
+    return PreparedInteractions.of_forest(package.forest, game)
 
 
 def _computed(computer: AttributionComputer, row: NDArray[np.float64]) -> tuple[Scores, AttributionMethod]:
