@@ -9,7 +9,7 @@ from onnx import TensorProto
 
 from models.errors import ModelFeaturesMismatchError, UnsupportedModelError
 from models.features import Feature
-from models.onnx_graph import Column, TreeGraph
+from models.onnx_graph import Column, ScoringGraph
 from models.scoring_model import Rows
 
 _NUMBER_TYPES: Mapping[int, type[np.generic]] = {
@@ -38,7 +38,9 @@ class OnnxInputs:
         UnsupportedModelError: If an input is of another type.
     """
 
-    def __init__(self, graph: TreeGraph, positions: Mapping[Column, int], features: Sequence[Feature] | None) -> None:
+    def __init__(
+        self, graph: ScoringGraph, positions: Mapping[Column, int], features: Sequence[Feature] | None
+    ) -> None:
         self._n_features = graph.n_raw_features
         self._orders: dict[str, list[int]] = {}
         self._types: dict[str, int] = {}

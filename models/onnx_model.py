@@ -12,7 +12,7 @@ from models.card import ModelCard
 from models.encoding import Columns
 from models.errors import UnsupportedModelError
 from models.features import Feature
-from models.onnx_graph import TreeGraph
+from models.onnx_graph import ScoringGraph
 from models.onnx_inputs import OnnxInputs
 from models.onnx_outputs import read_outputs
 from models.scoring_model import Rows, Scores
@@ -28,7 +28,7 @@ _RUNTIME_ERRORS: tuple[type[Exception], ...] = (
 
 
 class OnnxModel:
-    """An ONNX tree model behind the :class:`~models.scoring_model.ScoringModel` protocol.
+    """An ONNX tree ensemble or linear model behind the :class:`~models.scoring_model.ScoringModel` protocol.
 
     It scores one row at a time or many, on one thread, so that equal rows get equal scores wherever they stand.
 
@@ -47,7 +47,7 @@ class OnnxModel:
     """
 
     def __init__(self, onnx_bytes: bytes, card: ModelCard) -> None:
-        graph = TreeGraph(onnx_bytes)
+        graph = ScoringGraph(onnx_bytes)
         self._inputs = OnnxInputs(graph, graph.raw_positions(card.feature_names), card.features)
         self._n_features = len(card.features)
         self._outputs = read_outputs(graph)
@@ -76,28 +76,32 @@ class OnnxModel:
 
 
 class OnnxPreprocessing:
-    """The part of a graph before its trees, run by onnxruntime; see :class:`models.encoding.Preprocessing`.
+    """The part of a graph before its scoring node, run by onnxruntime; see :class:`models.encoding.Preprocessing`.
 
     Args:
         graph: The graph.
         features: The card's features; needed where the graph reads text or has several inputs.
-        n_columns: Columns the trees read.
+        n_columns: Columns the scoring node reads.
 
     Raises:
-        UnsupportedModelError: If the runtime cannot run it, or the trees read other than 32-bit numbers.
+        UnsupportedModelError: If the runtime cannot run it, or the scoring node reads other than 32-bit numbers.
         ModelFeaturesMismatchError: If the graph's inputs are not the card's features.
     """
 
-    def __init__(self, graph: TreeGraph, features: Sequence[Feature] | Sequence[str] | None, n_columns: int) -> None:
+    def __init__(self, graph: ScoringGraph, features: Sequence[Feature] | Sequence[str] | None, n_columns: int) -> None:
         names = None if features is None else [f if isinstance(f, str) else f.name for f in features]
         full = [feature for feature in features or () if isinstance(feature, Feature)]
         self._inputs = OnnxInputs(graph, graph.raw_positions(names), full or None)
         self._n_columns = n_columns
-        if graph.maker_of(graph.tree_input) is None:
-            raise UnsupportedModelError("Trees over other than 32-bit floating point inputs are not yet read.")
+        if graph.maker_of(graph.node_input) is None:
+            raise UnsupportedModelError(
+                f"Inputs of other than 32-bit floating point numbers right before the {graph.scorer} are not yet read."
+            )
         self._session = _session(graph.preprocessing_part())
         if self._session.get_outputs()[0].type != "tensor(float)":
-            raise UnsupportedModelError("Trees over other than 32-bit floating point columns are not yet read.")
+            raise UnsupportedModelError(
+                f"Columns of other than 32-bit floating point numbers before the {graph.scorer} are not yet read."
+            )
 
     def encode(self, rows: Rows) -> Columns:
         """Make the columns of raw rows, shape (n_rows, n_columns)."""

@@ -1,4 +1,4 @@
-"""From which raw feature each column comes that the trees of a graph read.
+"""From which raw feature each column comes that the scoring node of a graph reads.
 
 Preprocessing is run, not re-implemented; here it is only followed. For every tensor we keep an array of its shape
 without the rows' axis that says for each cell of one row which raw feature it depends on. An operator is on one of
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from onnx import NodeProto, TensorProto
 
 from models.errors import MalformedPackageError, UnsupportedModelError
-from models.onnx_graph import Column, TreeGraph, attributes_of
+from models.onnx_graph import Column, ScoringGraph, attributes_of
 
 Origins = NDArray[np.int32]
 """For each cell of one row the position of its raw feature; -1 for constants."""
@@ -72,15 +72,17 @@ _PASSING_ON = frozenset(("Cast", "Concat", "Identity", "Gather", "ArrayFeatureEx
 
 
 class Provenance:
-    """Where the columns that trees read come from.
+    """Where the columns that the scoring node reads come from.
 
     Args:
         graph: The graph.
-        positions: Input column to raw feature, from :meth:`~models.onnx_graph.TreeGraph.raw_positions`.
+        positions: Input column to raw feature, from :meth:`~models.onnx_graph.ScoringGraph.raw_positions`.
         feature_names: How error sentences call the features, if known.
     """
 
-    def __init__(self, graph: TreeGraph, positions: Mapping[Column, int], feature_names: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, graph: ScoringGraph, positions: Mapping[Column, int], feature_names: tuple[str, ...] = ()
+    ) -> None:
         self._graph = graph
         self._names = feature_names
         self._known: dict[str, Origins] = {
@@ -93,26 +95,28 @@ class Provenance:
 
     @cached_property
     def columns(self) -> Origins:
-        """For each column the trees read its raw feature, shape (n_columns,).
+        """For each column the scoring node reads its raw feature, shape (n_columns,).
 
         Raises:
             UnsupportedModelError: If a column mixes features, depends on none, or cannot be followed back.
             MalformedPackageError: If the graph contradicts itself.
         """
         try:
-            origins = self._origins_of(self._graph.tree_input)
+            origins = self._origins_of(self._graph.node_input)
         except (ValueError, IndexError, TypeError, KeyError, RecursionError) as error:
-            raise MalformedPackageError(f"The graph before the trees contradicts itself: {error}.") from error
+            raise MalformedPackageError(
+                f"The graph before the {self._graph.scorer} contradicts itself: {error}."
+            ) from error
         if origins.ndim != 1:
-            raise UnsupportedModelError("The trees must read a table.")
+            raise UnsupportedModelError(f"What the {self._graph.scorer} is given must be a table.")
         if np.any(origins == _CONSTANT):
             column = int(np.flatnonzero(origins == _CONSTANT)[0])
-            raise UnsupportedModelError(f"Column {column} that the trees read depends on no feature.")
+            raise UnsupportedModelError(f"Column {column} before the {self._graph.scorer} depends on no feature.")
         return origins
 
     @property
     def values_are_raw(self) -> bool:
-        """Whether the trees compare raw values, cast to 32-bit numbers and nothing else."""
+        """Whether the scoring node reads raw values, cast to 32-bit numbers and nothing else."""
         self.columns  # noqa: B018 - follows the graph
         casts = [node for node in self._followed.values() if node.op_type == "Cast"]
         if any(node.op_type not in _PASSING_ON for node in self._followed.values()):
@@ -121,7 +125,7 @@ class Provenance:
         return (
             kinds <= {TensorProto.FLOAT, TensorProto.DOUBLE}
             and all(attributes_of(node)["to"] in (TensorProto.FLOAT, TensorProto.DOUBLE) for node in casts)
-            and self._is_float32(self._graph.tree_input)
+            and self._is_float32(self._graph.node_input)
         )
 
     def _is_float32(self, tensor: str) -> bool:
@@ -136,7 +140,9 @@ class Provenance:
         if tensor not in self._known:
             node = self._graph.maker_of(tensor)
             if node is None or len([output for output in node.output if output]) != 1:
-                raise UnsupportedModelError(f"The input of the trees cannot be followed back beyond '{tensor[:80]}'.")
+                raise UnsupportedModelError(
+                    f"The input of the {self._graph.scorer} cannot be followed back beyond '{tensor[:80]}'."
+                )
             self._followed[tensor] = node
             self._known[tensor] = self._through(node)
         return self._known[tensor]
@@ -147,8 +153,8 @@ class Provenance:
         follow = self._rules.get(node.op_type)
         if follow is None:
             raise UnsupportedModelError(
-                f"The operator {node.op_type[:40]} before the trees is not read: it may mix several features in one "
-                "column, and then nobody can say what each of them contributes."
+                f"The operator {node.op_type[:40]} before the {self._graph.scorer} is not read: it may mix several "
+                "features in one column, and then nobody can say what each of them contributes."
             )
         return follow(node, attributes_of(node))
 
@@ -183,8 +189,8 @@ class Provenance:
             if np.any(mixed):
                 one, other = (self._name_of(np.broadcast_to(a, mixed.shape)[mixed][0]) for a in (result, origins))
                 raise UnsupportedModelError(
-                    f"The operator {node.op_type} mixes {one} and {other} in one column before the trees; then nobody "
-                    "can say what each of them contributes."
+                    f"The operator {node.op_type} mixes {one} and {other} in one column before the "
+                    f"{self._graph.scorer}; then nobody can say what each of them contributes."
                 )
             result = np.where(result == _CONSTANT, origins, result)
         return result
@@ -250,5 +256,5 @@ def _axis_of_cells(axis: int, origins: Origins) -> int:
     """Turn an axis of a tensor into that of its origins, which have no axis for the rows."""
     cell_axis = axis + origins.ndim if axis < 0 else axis - 1
     if not 0 <= cell_axis < origins.ndim:
-        raise UnsupportedModelError("An operator along the rows before the trees is not read.")
+        raise UnsupportedModelError("An operator along the rows before the score is not read.")
     return cell_axis

@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 from explainer.decisions.decision import DecisionStatus, Remedy, Value
 from explainer.explanations.counterfactual import Change, Counterfactual
 from explainer.explanations.document import Audience, ExplanationDocument, Language
+from explainer.explanations.interactions import CaseInteractions, WhyNoInteractions
 from explainer.explanations.similar_cases import SimilarCases
 from explainer.explanations.stability import Stability
 from explainer.narration.document_builder import build_document
@@ -24,6 +25,7 @@ from tests.builders import (
     card_data,
     no_recourse,
     some_facts,
+    some_interactions,
     some_numbers,
     some_recourse,
     some_reliability,
@@ -69,6 +71,13 @@ def case_in_role(role: str, *, outcome: str = "refused", **changes: Any) -> Case
     """Make a case of a program with another role, decided by a person."""
     card = a_card(role=role, **changes)
     return case_with(card=card, decision=a_decision(role=card.role, outcome=outcome, model=a_model_version(card)))
+
+
+def case_with_interactions(interactions: CaseInteractions) -> Case:
+    """Make a case whose details work together, or whose explanation says why none do; subjects are not told."""
+    return lambda audience, language: some_facts(
+        audience, language, interactions=None if audience == "subject" else interactions
+    )
 
 
 def granted() -> Case:
@@ -283,6 +292,12 @@ CASES: Mapping[str, Case] = {
         contributions=(0.9, -0.5, 0.4, 0.3, -0.2, 0.001),
         strengths=("strong", "clear", "clear", "clear", "slight", "negligible"),
     ),
+    "interactions_strong": case_with_interactions(some_interactions(1.2, -1.1, 0.5)),
+    "interactions_clear": case_with_interactions(some_interactions(-0.5, 0.2, -0.1)),
+    **{
+        f"interactions_{why}": case_with_interactions(CaseInteractions(none_because=why))
+        for why in get_args(WhyNoInteractions)
+    },
     "higher_is_better": where_higher_is_better(),
     "near_threshold": near_the_threshold(),
     "almost_certain": case_with_score(0.998),
