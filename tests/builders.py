@@ -377,14 +377,6 @@ def some_score_numbers(
     )
 
 
-def _for_so_many(n_features: int, reliability: Reliability) -> Reliability:
-    stability = reliability.stability
-    if stability is None:
-        return reliability
-    spreads = (stability.spreads * n_features)[:n_features]
-    return replace(reliability, stability=replace(stability, spreads=spreads))
-
-
 def some_interactions(*values: float) -> CaseInteractions:
     """Give interactions of rent, income and household size, slight at first and stronger with their size."""
     pairs = (
@@ -402,6 +394,14 @@ def some_interactions(*values: float) -> CaseInteractions:
             for features, value in zip(pairs, values or (-0.45, 0.12), strict=False)
         )
     )
+
+
+def _for_so_many(n_features: int, reliability: Reliability) -> Reliability:
+    stability = reliability.stability
+    if stability is None:
+        return reliability
+    spreads = (stability.spreads * n_features)[:n_features]
+    return replace(reliability, stability=replace(stability, spreads=spreads))
 
 
 def a_counterfactual(**changes: Any) -> Counterfactual:
