@@ -32,7 +32,7 @@ MAX_FEATURES_PER_LEAF = 12
 """A leaf's shares have 2^d entries."""
 
 DEFAULT_TABLE_BYTES = 32 * 2**20
-"""Memory all shares of one model may take; beyond it ``deep_interactions.py`` needs none and is quick enough for one case."""
+"""Memory all shares of one model may take; larger forests are walked (``deep_interactions.py``), quickly enough."""
 
 _BLOCK_ELEMENTS = 2**20
 """Numbers worked on at once; bounds temporary memory, does not change what is computed."""
