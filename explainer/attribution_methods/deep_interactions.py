@@ -143,8 +143,8 @@ class DeepInteractions:
         self._most = min(forest.n_features, self._trees.longest_path)
         self._coefficients = _coefficients(self._most)
 
-    def of(self, row: Scores) -> InteractionValues:
-        """Compute the interactions of one case; see ``InteractionComputer.of``."""
+    def interactions_of(self, row: Scores) -> InteractionValues:
+        """Compute the interactions of one case; see ``InteractionComputer.interactions_of``."""
         n_features = self._forest.n_features
         found = Found(contributions=np.zeros(n_features), pairs=np.zeros((n_features, n_features)))
         walk = Walk(
