@@ -21,7 +21,6 @@ from explainer.attribution_methods.method_choice import (
 from explainer.attribution_methods.noticeable_interactions import PreparedInteractions
 from explainer.attribution_methods.sampled_permutation import SampledPermutation
 from explainer.attribution_methods.table_cache import TableCache
-from explainer.attribution_methods.term_sums import TermSums
 from explainer.explanations.attribution import Attribution, AttributionMethod
 from models.forest import Forest
 from models.package import Background, ModelPackage
@@ -167,8 +166,6 @@ def interactions_for(package: ModelPackage, computer: AttributionComputer) -> Pr
         return PreparedInteractions.of_sum(game)
     if isinstance(computer, ExactEnumeration | SampledPermutation):
         return PreparedInteractions.of_black_box(game)
-    if isinstance(computer, TermSums):
-        return PreparedInteractions(computer=computer, game=game)
     return PreparedInteractions.of_forest(package.forest, game)
 
 

@@ -143,8 +143,8 @@ class DeepInteractions:
         self._most = min(forest.n_features, self._trees.longest_path)
         self._coefficients = _coefficients(self._most)
 
-    def interactions_of(self, row: Scores) -> InteractionValues:
-        """Compute the interactions of one case; see ``InteractionComputer.interactions_of``."""
+    def of(self, row: Scores) -> InteractionValues:
+        """Compute the interactions of one case; see ``InteractionComputer.of``."""
         n_features = self._forest.n_features
         found = Found(contributions=np.zeros(n_features), pairs=np.zeros((n_features, n_features)))
         walk = Walk(

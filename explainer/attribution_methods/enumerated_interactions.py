@@ -37,8 +37,8 @@ class EnumeratedInteractions:
         self._game = game
         self._coalitions = all_coalitions(game.n_features)
 
-    def interactions_of(self, row: Scores) -> InteractionValues:
-        """Compute the interactions of one case; see ``InteractionComputer.interactions_of``."""
+    def of(self, row: Scores) -> InteractionValues:
+        """Compute the interactions of one case; see ``InteractionComputer.of``."""
         worth = self._game.worth(row, self._coalitions)
         return InteractionValues(pairs=interactions_of_game(worth), contributions=shapley_values(worth))
 

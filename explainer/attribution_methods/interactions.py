@@ -77,7 +77,7 @@ class InteractionValues:
 class InteractionComputer(Protocol):
     """Computes interactions for one model and background; threads may share it."""
 
-    def interactions_of(self, row: Scores) -> InteractionValues:
+    def of(self, row: Scores) -> InteractionValues:
         """Compute the interactions of one case.
 
         Args:
@@ -180,7 +180,7 @@ class ForestInteractions:
         for leaves in _blocks_of_equal_depth(boxes):
             self._parts.append((leaves, leaves.shares_of_patterns(columns, shares)))
 
-    def interactions_of(self, row: Scores) -> InteractionValues:
+    def of(self, row: Scores) -> InteractionValues:
         """Compute the interactions of one case.
 
         Args:

@@ -106,7 +106,7 @@ class PreparedInteractions:
         """
         if isinstance(self.computer, str):
             return CaseInteractions(none_because=self.computer)
-        found = self.computer.interactions_of(row)
+        found = self.computer.of(row)
         if not add_up_to_contributions(found, attribution):
             return _not_confirmed("their rows miss the contributions")
         ones, others = np.triu_indices(len(found.contributions), k=1)

@@ -64,7 +64,7 @@ def check_pairs_agree_with_brute_force(kind: Kind) -> None:
     for row in random_rows(generator, 3, 6, missing=0.1):
         expected = brute_force_pairs(trees, background, weights, row)
         assert np.abs(expected).max() > 0.1, "the check must have something to compare"
-        np.testing.assert_allclose(computer.interactions_of(row).pairs, expected, rtol=0, atol=TOLERANCE)
+        np.testing.assert_allclose(computer.of(row).pairs, expected, rtol=0, atol=TOLERANCE)
 
 
 def check_columns_of_one_feature_are_one_player(kind: Kind) -> None:
@@ -84,7 +84,7 @@ def check_columns_of_one_feature_are_one_player(kind: Kind) -> None:
     computer = kind(trees, background, weights)
     for row in random_rows(generator, 4, 4, missing=0.1):
         expected = brute_force_pairs(trees, background, weights, row)
-        np.testing.assert_allclose(computer.interactions_of(row).pairs, expected, rtol=0, atol=TOLERANCE)
+        np.testing.assert_allclose(computer.of(row).pairs, expected, rtol=0, atol=TOLERANCE)
 
 
 def check_sets_of_values_belong_to_their_feature(kind: Kind) -> None:
@@ -101,7 +101,7 @@ def check_sets_of_values_belong_to_their_feature(kind: Kind) -> None:
     computer = kind(trees, background, np.ones(40))
     for row in np.round(random_rows(generator, 4, 3, missing=0.2) * 2) / 4:
         expected = brute_force_pairs(trees, background, np.ones(40), row)
-        np.testing.assert_allclose(computer.interactions_of(row).pairs, expected, rtol=0, atol=TOLERANCE)
+        np.testing.assert_allclose(computer.of(row).pairs, expected, rtol=0, atol=TOLERANCE)
 
 
 def check_rows_add_up_to_the_contributions(kind: Kind) -> None:
@@ -112,7 +112,7 @@ def check_rows_add_up_to_the_contributions(kind: Kind) -> None:
     rows = random_rows(generator, 5, 8, missing=0.05)
     contributions = ExactForest(trees, background, weights).contributions_of(rows)
     computer = kind(trees, background, weights)
-    sums = [computer.interactions_of(row).matrix.sum(axis=1) for row in rows]
+    sums = [computer.of(row).matrix.sum(axis=1) for row in rows]
     np.testing.assert_allclose(sums, contributions, rtol=0, atol=TOLERANCE)
 
 
@@ -123,7 +123,7 @@ def check_features_that_never_meet_do_not_interact(kind: Kind) -> None:
         base_value=0.0, trees=(*alone.trees, *forest(Split(2, 0.0, -1.0, 1.0), n_features=4).trees), n_features=4
     )
     background = random_rows(generator, 40, 4)
-    found = kind(trees, background, np.ones(40)).interactions_of(random_rows(generator, 1, 4)[0])
+    found = kind(trees, background, np.ones(40)).of(random_rows(generator, 1, 4)[0])
     assert found.pairs[0, 1] != 0
     assert np.abs(found.pairs[2:]).max() < TOLERANCE, "feature 2 stands alone in its tree, feature 3 is ignored"
 
@@ -138,9 +138,9 @@ def check_same_again_and_nothing_written(kind: Kind) -> None:
     )
     before = [array.copy() for array in (background, weights, row)]
     computer = kind(trees, background, weights)
-    first = computer.interactions_of(row)
-    computer.interactions_of(row + 1)
-    assert np.array_equal(first.matrix, computer.interactions_of(row).matrix)
+    first = computer.of(row)
+    computer.of(row + 1)
+    assert np.array_equal(first.matrix, computer.of(row).matrix)
     for array, copy in zip((background, weights, row), before, strict=True):
         assert np.array_equal(array, copy)
 
@@ -167,29 +167,29 @@ class ForgetsWeights(ForestInteractions):
 
 
 class TakesTheWholeForHalf(ForestInteractions):
-    def interactions_of(self, row: Numbers) -> InteractionValues:
-        found = super().interactions_of(row)
+    def of(self, row: Numbers) -> InteractionValues:
+        found = super().of(row)
         return InteractionValues(pairs=found.pairs / 2, contributions=found.contributions)
 
 
 class SpreadsALittleOnEverything(ForestInteractions):
-    def interactions_of(self, row: Numbers) -> InteractionValues:
-        found = super().interactions_of(row)
+    def of(self, row: Numbers) -> InteractionValues:
+        found = super().of(row)
         return InteractionValues(pairs=found.pairs + 1e-6 * (1 - np.eye(len(row))), contributions=found.contributions)
 
 
 class LosesContributions(ForestInteractions):
-    def interactions_of(self, row: Numbers) -> InteractionValues:
-        found = super().interactions_of(row)
+    def of(self, row: Numbers) -> InteractionValues:
+        found = super().of(row)
         return InteractionValues(pairs=found.pairs, contributions=found.contributions * 0.999)
 
 
 class Wavers(ForestInteractions):
     calls = 0
 
-    def interactions_of(self, row: Numbers) -> InteractionValues:
+    def of(self, row: Numbers) -> InteractionValues:
         self.calls += 1
-        found = super().interactions_of(row)
+        found = super().of(row)
         return InteractionValues(pairs=found.pairs, contributions=found.contributions + self.calls * 1e-9)
 
 
@@ -201,8 +201,8 @@ class MakesColumnsPlayers(ForestInteractions):
         apart = Forest(base_value=forest.base_value, trees=forest.trees, n_features=forest.n_columns)
         super().__init__(apart, forest.encode(background).astype(float), weights)
 
-    def interactions_of(self, row: Numbers) -> InteractionValues:
-        found = super().interactions_of(self.whole.encode(row[np.newaxis])[0].astype(float))
+    def of(self, row: Numbers) -> InteractionValues:
+        found = super().of(self.whole.encode(row[np.newaxis])[0].astype(float))
         belongs = (self.whole.feature_of_column == np.arange(self.whole.n_features)[:, np.newaxis]).astype(float)
         pairs = belongs @ found.pairs @ belongs.T
         pairs = (pairs + pairs.T) / 2
@@ -236,13 +236,13 @@ def test_interactions_of_a_one_hot_pipeline_are_those_of_all_coalitions() -> Non
     computer = ForestInteractions(trees, background, weights)
     for row in pipeline.rows[40:45]:
         expected = brute_force_pairs(trees, background, weights, row)
-        np.testing.assert_allclose(computer.interactions_of(row).pairs, expected, rtol=0, atol=TOLERANCE)
+        np.testing.assert_allclose(computer.of(row).pairs, expected, rtol=0, atol=TOLERANCE)
 
 
 def test_model_without_trees_has_the_interactions_of_all_its_coalitions() -> None:
     model, generator = SmoothModel(5), np.random.default_rng(6)
     background, weights, row = random_rows(generator, 20, 5), generator.uniform(0.1, 5, 20), np.ones(5)
-    found = EnumeratedInteractions(CoalitionGame(model.additive_score, background, weights)).interactions_of(row)
+    found = EnumeratedInteractions(CoalitionGame(model.additive_score, background, weights)).of(row)
     assert np.abs(found.pairs).max() > 0.1
     np.testing.assert_allclose(found.pairs, brute_force_pairs(model, background, weights, row), rtol=0, atol=TOLERANCE)
 
@@ -258,7 +258,7 @@ def test_model_that_would_be_asked_too_often_is_refused() -> None:
 def test_two_features_that_count_only_together() -> None:
     """By hand: 1 if both are above 0, background at (-1, -1), row at (1, 1): all of it is interaction."""
     trees = forest(Split(0, 0.0, 0.0, Split(1, 0.0, 0.0, 1.0)), n_features=2)
-    found = ForestInteractions(trees, np.array([[-1.0, -1.0]]), np.ones(1)).interactions_of(np.array([1.0, 1.0]))
+    found = ForestInteractions(trees, np.array([[-1.0, -1.0]]), np.ones(1)).of(np.array([1.0, 1.0]))
     assert found.pairs[0, 1] == pytest.approx(1)
     assert found.contributions == pytest.approx([0.5, 0.5])
     assert found.main_effects == pytest.approx([0, 0])
@@ -266,7 +266,7 @@ def test_two_features_that_count_only_together() -> None:
 
 
 def test_forest_without_splits_has_no_interactions() -> None:
-    found = ForestInteractions(forest(1.5, n_features=2), np.zeros((3, 2)), np.ones(3)).interactions_of(np.zeros(2))
+    found = ForestInteractions(forest(1.5, n_features=2), np.zeros((3, 2)), np.ones(3)).of(np.zeros(2))
     assert not found.matrix.any()
 
 

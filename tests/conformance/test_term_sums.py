@@ -129,9 +129,7 @@ def test_interactions_of_terms_are_those_of_all_coalitions_and_of_the_forest(nam
         expected = brute_force_pairs(pairs, background, weights, row)
         assert np.abs(expected).max() > 0.1, "the check must have something to compare"
         np.testing.assert_allclose(found.pairs, expected, rtol=0, atol=BRUTE_FORCE_TOLERANCE)
-        np.testing.assert_allclose(
-            found.matrix, of_the_forest.interactions_of(row).matrix, rtol=0, atol=BRUTE_FORCE_TOLERANCE
-        )
+        np.testing.assert_allclose(found.matrix, of_the_forest.of(row).matrix, rtol=0, atol=BRUTE_FORCE_TOLERANCE)
         np.testing.assert_array_equal(found.contributions, computer.contributions_of(row[np.newaxis])[0])
 
 

@@ -93,7 +93,7 @@ def test_interactions_of_a_case_are_those_of_its_forest(model: ExplainedModel) -
     assert model.interactions_of(INPUTS, attribution).none_because == "none_noticeable"
     found = replace(model, spread=0.1).interactions_of(INPUTS, attribution)
     background = model.package.background
-    pairs = ForestInteractions(model.package.forest, background.rows, background.weights).interactions_of(ROW).pairs
+    pairs = ForestInteractions(model.package.forest, background.rows, background.weights).of(ROW).pairs
     assert [one.features for one in found.noticeable] == [("rent", "children")]
     assert found.noticeable[0].value == pytest.approx(pairs[1, 2])
 

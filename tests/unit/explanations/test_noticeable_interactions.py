@@ -49,7 +49,7 @@ def told(prepared: PreparedInteractions = PREPARED, spread: float = GAME.spread)
 
 
 def test_strongest_pairs_are_told_first_and_three_at_most() -> None:
-    values = ForestInteractions(TREES, ROWS, WEIGHTS).interactions_of(ROW).pairs
+    values = ForestInteractions(TREES, ROWS, WEIGHTS).of(ROW).pairs
     sizes = sorted(np.abs(values[np.triu_indices(5, k=1)]), reverse=True)
     found = told(spread=1e-6).noticeable
     assert [abs(one.value) for one in found] == pytest.approx(sizes[:3])
@@ -71,12 +71,12 @@ class Spoilt:
     def __init__(self, spoil: Callable[[InteractionValues], InteractionValues]) -> None:
         self.right, self.spoil = ForestInteractions(TREES, ROWS, WEIGHTS), spoil
 
-    def interactions_of(self, row: Numbers) -> InteractionValues:
-        return self.spoil(self.right.interactions_of(row))
+    def of(self, row: Numbers) -> InteractionValues:
+        return self.spoil(self.right.of(row))
 
 
 def forgets_the_weights(_values: InteractionValues) -> InteractionValues:
-    return ForestInteractions(TREES, ROWS, np.ones(60)).interactions_of(ROW)
+    return ForestInteractions(TREES, ROWS, np.ones(60)).of(ROW)
 
 
 def halves_the_pairs(values: InteractionValues) -> InteractionValues:
@@ -92,7 +92,7 @@ def is_no_number(values: InteractionValues) -> InteractionValues:
 
 
 def of_another_case(_values: InteractionValues) -> InteractionValues:
-    return ForestInteractions(TREES, ROWS, WEIGHTS).interactions_of(ROWS[0])
+    return ForestInteractions(TREES, ROWS, WEIGHTS).of(ROWS[0])
 
 
 @pytest.mark.parametrize(
