@@ -68,7 +68,7 @@ def check_sizes_are_weighted_means_of_contributions(overview: Overview | None) -
     exact = ExactEnumeration(MODEL.package.model, background.rows, background.weights)
     sizes = np.average(np.abs(exact.contributions_of(background.rows)), axis=0, weights=background.weights)
     for one, size in zip(FEATURES, sizes, strict=True):
-        assert said(overview)[one.name].mean_size == pytest.approx(size, abs=1e-5)
+        assert said(overview)[one.name].importance == pytest.approx(size, abs=1e-5)
         assert said(overview)[one.name].share == pytest.approx(size / sizes.sum(), abs=1e-5)
 
 
@@ -113,7 +113,7 @@ def test_strongest_come_first_with_strength_and_direction() -> None:
     }
     assert sum(one.share for one in overview.features) == pytest.approx(1, abs=1e-5)
     ignored = said(overview)["ignored"]
-    assert (ignored.mean_size, ignored.share, ignored.strength) == (0, 0, "negligible")
+    assert (ignored.importance, ignored.share, ignored.strength) == (0, 0, "negligible")
     assert (overview.rows, overview.additive_unit, overview.score_unit) == (250, "log_odds", "probability")
 
 
