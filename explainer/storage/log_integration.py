@@ -1,7 +1,9 @@
 """Makes appended entries part of the tree: full tiles and one signed checkpoint, inside the caller's transaction."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -21,9 +23,12 @@ _NEWEST_CHECKPOINT = (
     .order_by(log_checkpoint.c.size.desc())
     .limit(1)
 )
+_NEWEST_CHECKPOINT_ALONE = _NEWEST_CHECKPOINT.add_columns(sa.null().label("last_entry"))
 _INSERT_TILE = sa.insert(log_tile)
 _INSERT_CHECKPOINT = sa.insert(log_checkpoint)
-_LAST_ENTRY = sa.select(sa.func.max(log_entry.c.seq))
+_CHECKPOINT_AND_LAST_ENTRY = _NEWEST_CHECKPOINT.add_columns(
+    sa.select(sa.func.max(log_entry.c.seq)).scalar_subquery().label("last_entry")
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,10 +63,14 @@ def newest_checkpoint(connection: Connection) -> StoredCheckpoint:
     Raises:
         LogIntegrityError: There is none; even the empty log has one since the first migration.
     """
-    row = connection.execute(_NEWEST_CHECKPOINT).one_or_none()
+    return _found(connection.execute(_NEWEST_CHECKPOINT_ALONE).one_or_none())[0]
+
+
+def _found(row: Sequence[Any] | None) -> tuple[StoredCheckpoint, int | None]:
     if row is None:
         raise LogIntegrityError("The log has no checkpoint, not even the one of the empty log: rows have been removed")
-    return StoredCheckpoint(size=row.size, root=row.root, note=row.note)
+    size, root, note, last_entry = row
+    return StoredCheckpoint(size=size, root=root, note=note), last_entry
 
 
 def checkpoint_to_append_to(connection: Connection, signer: NoteSigner) -> StoredCheckpoint:
@@ -78,13 +87,12 @@ def checkpoint_to_append_to(connection: Connection, signer: NoteSigner) -> Store
         LogIntegrityError: Entries and newest checkpoint do not belong together, or the log belongs to another key
             name: signing would start a second history.
     """
-    newest = newest_checkpoint(connection)
+    newest, last = _found(connection.execute(_CHECKPOINT_AND_LAST_ENTRY).one_or_none())
     if newest.origin != signer.name:
         raise LogIntegrityError(
             f"The log in this database is {newest.origin}, but the signing key is named {signer.name}; "
             "use the key of this log or an empty database"
         )
-    last = connection.execute(_LAST_ENTRY).scalar_one_or_none()
     entries = 0 if last is None else last + 1
     if entries != newest.size:
         raise LogIntegrityError(
