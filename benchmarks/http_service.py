@@ -95,13 +95,13 @@ def compare_with(package_folder: Path) -> None:
         path_file = share_forest(package, background, background[:1], folder / "path")
         few_file = share_forest(package, background[:PEER_BACKGROUND], background[:1], folder)
         services = []
-        for title, command, requests in (
-            ("ours, already computed", city.command(), stored),
-            ("ours, live", city.command(), live),
-            ("shap, path-dependent", [*serve, path_file, "path"], peer_requests),
-            (f"shap, background {PEER_BACKGROUND}", [*serve, few_file, "interventional"], peer_requests),
+        for title, command, requests, environment in (
+            # A process of its own for each: one that hands out what was computed, and one that computes.
+            ("ours, already computed", city.command(), stored, city.settings(load_models="when_needed")),
+            ("ours, live", city.command(), live, city.settings(load_models="at_start")),
+            ("shap, path-dependent", [*serve, path_file, "path"], peer_requests, None),
+            (f"shap, background {PEER_BACKGROUND}", [*serve, few_file, "interventional"], peer_requests, None),
         ):
-            environment = city.environment if title.startswith("ours") else None
             services.append(running.enter_context(serving(title, command, requests, environment=environment)))
         for service in services[:2]:
             look_up_answers(service)
@@ -139,6 +139,10 @@ class _City:
             "BASE_URL": "https://benchmark.example",
         }
         self.environment = {f"EXPLAINER_{name}": str(value) for name, value in given.items()}
+
+    def settings(self, *, load_models: str) -> Mapping[str, str]:
+        """Environment of one process."""
+        return self.environment | {"EXPLAINER_LOAD_MODELS": load_models}
 
     def command(self, *words: str) -> list[object]:
         """Our command line; the service takes its port from the environment."""

@@ -2,9 +2,9 @@
 
 import hmac
 from collections.abc import Mapping
+from functools import cache
 from urllib.parse import urlsplit
 
-from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -60,11 +60,17 @@ def security_headers(path: str, *, https_only: bool) -> Mapping[str, str]:
     Returns:
         Header name to value.
     """
-    return {
-        **_EVERYWHERE,
-        **(_PERSONAL if is_personal(path) else {}),
-        **(_HTTPS_ONLY if https_only else {}),
-    }
+    return _headers(personal=is_personal(path), https_only=https_only)
+
+
+def _headers(*, personal: bool, https_only: bool) -> dict[str, str]:
+    return {**_EVERYWHERE, **(_PERSONAL if personal else {}), **(_HTTPS_ONLY if https_only else {})}
+
+
+@cache
+def _as_sent(*, personal: bool, https_only: bool) -> tuple[tuple[bytes, bytes], ...]:
+    headers = _headers(personal=personal, https_only=https_only)
+    return tuple((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items())
 
 
 class SecurityHeaders:
@@ -87,7 +93,10 @@ class SecurityHeaders:
 
         async def send_with_headers(sent: Message) -> None:
             if sent["type"] == "http.response.start":
-                MutableHeaders(scope=sent).update(security_headers(scope["path"], https_only=self.https_only))
+                ours = _as_sent(personal=is_personal(scope["path"]), https_only=self.https_only)
+                names = {name for name, _ in ours}
+                sent["headers"] = [header for header in sent.get("headers", ()) if header[0].lower() not in names]
+                sent["headers"] += ours
             await send(sent)
 
         await self.app(scope, receive, send_with_headers)

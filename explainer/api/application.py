@@ -35,7 +35,7 @@ def api_application(service: Service, *, lifespan: Lifespan | None = None) -> Fa
     )
     app.state.service = service
     add_problem_details(app)
-    for part in (decisions, explanations, register, log, health):
+    for part in (explanations, decisions, register, log, health):
         app.include_router(part.router)
 
     @app.api_route("/api/{rest:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)

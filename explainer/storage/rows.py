@@ -6,7 +6,6 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import sqlalchemy as sa
-from psycopg.errors import UniqueViolation
 from sqlalchemy.exc import IntegrityError
 
 from explainer.errors import ConflictError
@@ -15,6 +14,9 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 RecordT = TypeVar("RecordT")
+
+_POSTGRESQL_UNIQUE_VIOLATION = "23505"
+"""SQLSTATE of a violated unique constraint (PostgreSQL, appendix A); its driver is loaded only where it is used."""
 
 _SQLITE_DUPLICATE_ERRORS = frozenset({"SQLITE_CONSTRAINT_PRIMARYKEY", "SQLITE_CONSTRAINT_UNIQUE"})
 
@@ -69,4 +71,6 @@ def refusing_duplicates(connection: sa.Connection, sentence: str) -> Iterator[No
 
 def _is_duplicate(error: IntegrityError) -> bool:
     cause = error.orig
-    return isinstance(cause, UniqueViolation) or getattr(cause, "sqlite_errorname", "") in _SQLITE_DUPLICATE_ERRORS
+    if getattr(cause, "sqlstate", None) == _POSTGRESQL_UNIQUE_VIOLATION:
+        return True
+    return getattr(cause, "sqlite_errorname", "") in _SQLITE_DUPLICATE_ERRORS

@@ -3,15 +3,16 @@
 from pathlib import Path
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection
 
 from explainer.errors import SettingsError
 
-_MIGRATIONS = Path(__file__).parent / "migrations"
+REVISIONS = ("0001", "0002")
+"""Every revision there is, oldest first; a test compares them with the files in ``migrations/versions``."""
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+_VERSION = sa.table("alembic_version", sa.column("version_num", sa.String))
 
 
 def upgrade(connection: Connection) -> None:
@@ -23,8 +24,15 @@ def upgrade(connection: Connection) -> None:
     Raises:
         SettingsError: The database was written by a newer version of the program.
     """
-    _refuse_unknown_revision(connection)
-    config = _config()
+    present = _known_revision(connection)
+    if present == REVISIONS[-1]:
+        return
+    # Loaded only where there is something to migrate: it takes longer than all the rest of a start.
+    from alembic import command  # noqa: PLC0415
+    from alembic.config import Config  # noqa: PLC0415
+
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
 
@@ -38,8 +46,7 @@ def check(connection: Connection) -> None:
     Raises:
         SettingsError: Migrations are missing, or the database is newer than the program.
     """
-    _refuse_unknown_revision(connection)
-    present, needed = _revision(connection), _scripts().get_current_head()
+    present, needed = _known_revision(connection), REVISIONS[-1]
     if present != needed:
         raise SettingsError(
             f"The database schema is {present or 'empty'}, this version of the program needs {needed}; "
@@ -47,26 +54,13 @@ def check(connection: Connection) -> None:
         )
 
 
-def _refuse_unknown_revision(connection: Connection) -> None:
-    present = _revision(connection)
-    if present is not None and present not in {script.revision for script in _scripts().walk_revisions()}:
+def _known_revision(connection: Connection) -> str | None:
+    if not sa.inspect(connection).has_table(_VERSION.name):
+        return None
+    present = connection.execute(sa.select(_VERSION.c.version_num)).scalar_one_or_none()
+    if present is not None and present not in REVISIONS:
         raise SettingsError(
             f"The database schema {present} is unknown to this version of the program: it was written by a newer one; "
             "install that version again, migrations never run backwards"
         )
-
-
-def _revision(connection: Connection) -> str | None:
-    if not sa.inspect(connection).has_table("alembic_version"):
-        return None
-    return MigrationContext.configure(connection).get_current_revision()
-
-
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config())
-
-
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
-    return config
+    return present

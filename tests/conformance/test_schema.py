@@ -5,11 +5,14 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from explainer.errors import LogIntegrityError, SettingsError
 from explainer.storage.database import SqlDatabase
+from explainer.storage.schema import MIGRATIONS, REVISIONS
 from explainer.storage.tables import metadata
 from explainer.transparency_log.signed_note import NoteSigner
 from tests.conformance.records import append_many, check_log, execute_raw
@@ -83,3 +86,10 @@ def test_log_of_another_key_name_is_neither_served_nor_continued(url: str) -> No
     with pytest.raises(LogIntegrityError, match=r"test-city.*other-city"):
         append_many(other, 1)
     other.dispose()
+
+
+def test_the_program_knows_every_migration_in_its_order() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    found = ScriptDirectory.from_config(config).walk_revisions()
+    assert tuple(script.revision for script in reversed(list(found))) == REVISIONS
