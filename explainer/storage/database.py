@@ -14,6 +14,7 @@ from explainer.storage.backend import Backend
 from explainer.storage.kept_document_store import read_deliverable
 from explainer.storage.log_integration import newest_checkpoint, start_log
 from explainer.storage.postgresql_backend import PostgresqlBackend
+from explainer.storage.publication_store import read_version_in_force
 from explainer.storage.right_edge import RightEdge
 from explainer.storage.sqlite_backend import SqliteBackend
 from explainer.storage.unit_of_work import SqlUnitOfWork
@@ -71,6 +72,10 @@ class SqlDatabase:
     def deliverable(self, reference: str, *, audience: str, language: str) -> Deliverable | None:
         """What a delivery needs to know about this decision; see ``kept_document_store.read_deliverable``."""
         return read_deliverable(self._backend, reference, audience=audience, language=language)
+
+    def register_version_in_force(self, slug: str) -> int:
+        """Number of the newest published version of one register entry, 0 before the first."""
+        return read_version_in_force(self._backend, slug)
 
     async def deliver(self, delivery: Delivery) -> LogRecord:
         """Keep a delivery in one transaction with others of the same moment; returns when it has committed."""

@@ -5,9 +5,26 @@ from collections.abc import Sequence
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from explainer.storage.backend import Backend
 from explainer.storage.rows import record_from, refusing_duplicates, row_from
 from explainer.storage.tables import publication
 from explainer.use_cases.records import PublicationRecord
+
+_VERSION_IN_FORCE = sa.select(sa.func.max(publication.c.version)).where(publication.c.slug == sa.bindparam("sought"))
+
+
+def read_version_in_force(backend: Backend, slug: str) -> int:
+    """Number of the newest version of one entry, without reading what it says.
+
+    Args:
+        backend: The engine.
+        slug: Name of the algorithm.
+
+    Returns:
+        Its number, 0 where nothing is published.
+    """
+    row = backend.one_row(_VERSION_IN_FORCE, {"sought": slug})
+    return 0 if row is None or row[0] is None else int(row[0])
 
 
 class SqlPublicationStore:

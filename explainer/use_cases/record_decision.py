@@ -76,9 +76,7 @@ def version_of(model: "ExplainedModel") -> ModelVersion:
 
 def register_version_in_force(service: Service, slug: str) -> int:
     """Number of the register entry version that is published now; 0 before the first one."""
-    with service.database.reading() as work:
-        latest = work.publications.latest(slug)
-    return latest.version if latest else 0
+    return service.database.register_version_in_force(slug)
 
 
 def trustworthy_numbers(model: "ExplainedModel", inputs: Mapping[str, Value]) -> ExplanationNumbers | None:

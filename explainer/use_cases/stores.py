@@ -261,6 +261,9 @@ class Database(Protocol):
     def deliverable(self, reference: str, *, audience: str, language: str) -> Deliverable | None:
         """What a delivery needs to know about this decision, or None where there is none."""
 
+    def register_version_in_force(self, slug: str) -> int:
+        """Number of the newest published version of one register entry, 0 before the first."""
+
     async def deliver(self, delivery: Delivery) -> LogRecord:
         """Keep a delivery in one transaction with others of the same moment; returns when it has committed."""
 
