@@ -84,7 +84,11 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "auditor": message("auditor"),
         "administrator": message("administrator"),
     },
-    "unit": {"log_odds": message("log odds"), "probability": message("probability")},
+    "unit": {
+        "log_odds": message("log odds"),
+        "class_score": message("logits"),
+        "probability": message("probability"),
+    },
     "yes_no": {"True": message("yes"), "False": message("no")},
 }
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from explainer.attribution_methods.exact_enumeration import MAX_FEATURES, ExactEnumeration
 from explainer.attribution_methods.exact_forest import ExactForest
 from explainer.attribution_methods.forest_layout import ForestLayout
+from explainer.attribution_methods.linear import ExactLinear
 from explainer.attribution_methods.method import AttributionComputer
 from explainer.attribution_methods.method_choice import (
     DEFAULT_BUDGET_BYTES,
@@ -19,8 +20,9 @@ from explainer.attribution_methods.method_choice import (
 from explainer.attribution_methods.sampled_permutation import SampledPermutation
 from explainer.explanations.attribution import Attribution, AttributionMethod
 from models.forest import Forest
+from models.linear_model import AdditiveModel, PointsTable
 from models.package import Background, ModelPackage
-from models.scoring_model import Scores, ScoringModel
+from models.scoring_model import OneOfSeveralScores, Scores, ScoringModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,32 +100,73 @@ def _build(
     return DeepForest(forest, rows, weights, threads=threads)
 
 
-def method_for(package: ModelPackage) -> PreparedMethod:
-    """Prepare the best method for single cases of a model.
+def methods_for(package: ModelPackage, *, budget_bytes: int = DEFAULT_BUDGET_BYTES) -> tuple[PreparedMethod, ...]:
+    """Prepare the best method for single cases of a model: one for each of its scores.
+
+    This is the one place that knows which kind of model is explained how.
 
     Args:
         package: A verified package.
+        budget_bytes: Memory that all of them may hold together.
 
     Returns:
-        The method, ready for any number of threads.
+        The methods, ready for any number of threads: one, or one for each class in the order of the card.
 
     Raises:
-        UnsupportedModelError: If no exact method fits into memory.
+        UnsupportedModelError: If there is no method within the memory allowed.
     """
-    background = package.background
-    return prepare_method(package.forest, background.rows, background.weights)
+    rows, weights = package.background.rows, package.background.weights
+    positions = range(package.n_scores)
+    match package.reading:
+        case Forest():
+            share = budget_bytes // package.n_scores
+            forests = [package.reading.for_output(position) for position in positions]
+            return tuple(prepare_method(forest, rows, weights, budget_bytes=share) for forest in forests)
+        case PointsTable():
+            return (_in_closed_form(package.reading, rows, weights, budget_bytes),)
+        case None:
+            return tuple(_by_asking(package, position, budget_bytes) for position in positions)
 
 
-def attribute(computer: AttributionComputer, package: ModelPackage, row: NDArray[np.float64]) -> Attribution:
+def _in_closed_form(
+    model: AdditiveModel, rows: NDArray[np.float64], weights: NDArray[np.float64], budget_bytes: int
+) -> PreparedMethod:
+    computer = ExactLinear(model, rows, weights)
+    choice = MethodChoice(
+        name=MethodName.CLOSED_FORM,
+        reason="The score is a sum with one part for each feature.",
+        memory_bytes=computer.memory_bytes,
+        budget_bytes=budget_bytes,
+    )
+    return PreparedMethod(computer=computer, choice=choice)
+
+
+def _by_asking(package: ModelPackage, position: int, budget_bytes: int) -> PreparedMethod:
+    model = package.model if package.n_scores == 1 else OneOfSeveralScores(package.model, position)
+    computer = method_for_black_box(model, package.background)
+    exact = isinstance(computer, ExactEnumeration)
+    choice = MethodChoice(
+        name=MethodName.EXACT_ENUMERATION if exact else MethodName.SAMPLED_PERMUTATION,
+        reason=f"The model can only be asked for scores, and it has {model.n_features} features.",
+        memory_bytes=computer.memory_bytes,
+        budget_bytes=budget_bytes,
+    )
+    return PreparedMethod(computer=computer, choice=choice)
+
+
+def attribute(
+    computer: AttributionComputer, package: ModelPackage, row: NDArray[np.float64], position: int = 0
+) -> Attribution:
     """Explain one case's additive score.
 
-    The score comes from the model's runtime and the contributions from our own reading of the trees, so that their sum
-    proves something.
+    The score comes from the model's runtime and the contributions, where there is one, from our own reading of the
+    model, so that their sum proves something.
 
     Args:
         computer: Of the method prepared for the same package.
         package: The verified package.
         row: Raw row, shape (n_features,).
+        position: For several classes the one the computer was prepared for.
 
     Returns:
         Contributions that add up to the runtime's score.
@@ -136,14 +179,14 @@ def attribute(computer: AttributionComputer, package: ModelPackage, row: NDArray
     return Attribution(
         contributions=tuple(float(part) for part in contributions),
         expected_value=computer.expected_value,
-        additive_score=float(package.model.additive_score(rows)[0]),
+        additive_score=float(np.ravel(package.model.additive_score(rows))[position]),
         leaf_scale=computer.leaf_scale,
         method=method,
     )
 
 
 def method_for_black_box(model: ScoringModel, background: Background) -> AttributionComputer:
-    """Prepare the best method for a model that is only ever asked for scores; see :func:`method_for`."""
+    """Prepare the best method for a model that is only ever asked for scores; see :func:`methods_for`."""
     if model.n_features <= MAX_FEATURES:
         return ExactEnumeration(model, background.rows, background.weights)
     return SampledPermutation(model, background.rows, background.weights)

@@ -18,11 +18,14 @@ _WORD_BITS = 64
 
 
 class MethodName(StrEnum):
-    """The exact methods for forests."""
+    """The methods; the first three are for forests."""
 
     LEAF_TABLES = "leaf_tables"
     LEAF_TABLES_BATCH = "leaf_tables_batch"
     DEEP_FOREST = "deep_forest"
+    CLOSED_FORM = "closed_form"
+    EXACT_ENUMERATION = "exact_enumeration"
+    SAMPLED_PERMUTATION = "sampled_permutation"
 
 
 @dataclass(frozen=True, kw_only=True)

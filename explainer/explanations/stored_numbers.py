@@ -33,7 +33,7 @@ def numbers_to_bytes(numbers: ExplanationNumbers) -> bytes:
 
 def _written(numbers: ExplanationNumbers) -> bytes:
     plain = _NUMBERS.dump_python(numbers)
-    _leave_out_what_exact_methods_do_not_have(plain)
+    _leave_out_what_came_later(plain)
     content = {"format": FORMAT, "numbers": plain}
     return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
@@ -67,10 +67,13 @@ def numbers_from_bytes(raw: bytes) -> ExplanationNumbers:
     return numbers
 
 
-def _leave_out_what_exact_methods_do_not_have(plain: dict[str, Any]) -> None:
-    # This field came later: without it, numbers of exact methods keep the bytes they always had.
-    if plain["score_numbers"] is not None:
-        method = plain["score_numbers"]["attribution"]["method"]
+def _leave_out_what_came_later(plain: dict[str, Any]) -> None:
+    # Without these fields, numbers of exact methods and of models with one score keep the bytes they always had.
+    scored = plain["score_numbers"]
+    if scored is not None:
+        if scored["of_outcome"] is None:
+            del scored["of_outcome"], scored["class_scores"]
+        method = scored["attribution"]["method"]
         if method["stopped_because"] is None:
             del method["stopped_because"]
 

@@ -6,6 +6,7 @@ score from the threshold, so that an effect which alone could tip the result is 
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,7 +30,8 @@ class Yardstick:
 
     Attributes:
         spread: Weighted standard deviation of the additive score over the background.
-        distance_to_threshold: |additive score - additive threshold|.
+        distance_to_threshold: |additive score - additive threshold|; for several classes the additive score of the
+            explained class minus the highest of the others.
         cutoffs: From which share of the spread on an influence is called what.
     """
 
@@ -58,6 +60,22 @@ class Yardstick:
         return "negligible"
 
 
-def additive_threshold(card: ModelCard) -> float:
-    """Give the card's threshold in the additive unit: log-odds, ln(p / (1 - p))."""
-    return math.log(card.threshold) - math.log1p(-card.threshold)
+def additive_distance(card: ModelCard, additive_scores: Sequence[float], position: int = 0) -> float:
+    """Say how far a score lies from another outcome, in the additive unit.
+
+    Args:
+        card: The model's card.
+        additive_scores: One, or one for each class.
+        position: Of the class that is explained.
+
+    Returns:
+        Not negative. A probability's threshold p is ln(p / (1 - p)) in log-odds.
+    """
+    score = additive_scores[position]
+    if card.threshold is None:
+        others = [other for place, other in enumerate(additive_scores) if place != position]
+        return abs(score - max(others))
+    threshold = card.threshold
+    if card.additive_unit == "log_odds":
+        threshold = math.log(threshold) - math.log1p(-threshold)
+    return abs(score - threshold)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.features import FLOAT32_MAX, Feature
+from models.forest import Forest
 from models.package import ModelPackage
 
 MAX_VALUES = 20_000
@@ -24,8 +25,8 @@ class SearchSpace:
     """What the search needs to know about a model and never changes.
 
     Attributes:
-        splits: For each feature all values at which the model's score may jump, ascending, float32, or none where
-            preprocessing stands before the trees and nobody knows them; the score is constant between them.
+        splits: For each feature all values at which the model's score may jump, ascending, float32; the score is
+            constant between them. None where preprocessing stands before the trees or the model is no forest.
         spreads: For each feature how much it typically differs between people, in its own unit.
         lowest: Lowest value of each feature that anybody in the background has.
         highest: Highest value of each feature that anybody in the background has.
@@ -47,11 +48,11 @@ class SearchSpace:
         names = package.card.feature_names
         columns = range(rows.shape[1])
         return cls(
-            splits=tuple(package.forest.thresholds_of(c) for c in columns),
+            splits=tuple(_splits_of(package, c) for c in columns),
             spreads=tuple(typical_spread(rows[:, c], weights) for c in columns),
             lowest=tuple(float(rows[:, c].min()) for c in columns),
             highest=tuple(float(rows[:, c].max()) for c in columns),
-            read_by_model=package.forest.features_used,
+            read_by_model=_read_by_model(package),
             read_by_rules=frozenset(names.index(name) for rule in package.card.rules for name in rule.feature_names),
         )
 
@@ -203,6 +204,16 @@ def typical_spread(values: Numbers, weights: Numbers) -> float:
         return deviation
     mean = np.average(values, weights=weights)
     return float(np.sqrt(np.average((values - mean) ** 2, weights=weights))) or 1.0
+
+
+def _splits_of(package: ModelPackage, position: int) -> NDArray[np.float32] | None:
+    return package.reading.thresholds_of(position) if isinstance(package.reading, Forest) else None
+
+
+def _read_by_model(package: ModelPackage) -> frozenset[int]:
+    if isinstance(package.reading, Forest):
+        return package.reading.features_used
+    return frozenset(range(len(package.card.features)))
 
 
 def _weighted_median(values: Numbers, weights: Numbers) -> float:

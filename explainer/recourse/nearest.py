@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from explainer.explanations.model_outcome import reaches_outcome
 from explainer.recourse.action_set import Candidates, SearchSpace, values_on_grid
-from explainer.recourse.verification import SCORE_TOLERANCE
 from models.package import ModelPackage
 from models.statutory_rules import fired_on_rows
 
@@ -61,18 +60,18 @@ class NearestChanges:
         package: The verified package.
         space: Of the same package.
         row: The person's raw row, shape (n_features,).
-        outcome: Outcome id that is looked for.
+        wanted: Outcome ids that are looked for.
         score: The person's score, None where a rule decided before it.
 
     Attributes:
         closest_score: Of the scores that were tried, left the outcome as it is and lie nearer to the threshold than
-            the person's own score, the nearest one; None where nothing came nearer.
+            the person's own score, the nearest one; None where nothing came nearer, and for several classes.
     """
 
     def __init__(
-        self, package: ModelPackage, space: SearchSpace, row: Numbers, outcome: str, score: float | None
+        self, package: ModelPackage, space: SearchSpace, row: Numbers, wanted: frozenset[str], score: float | None
     ) -> None:
-        self._package, self._space, self._row, self._outcome = package, space, row, outcome
+        self._package, self._space, self._row, self._wanted = package, space, row, wanted
         self._own_score = score
         self.closest_score: float | None = None
 
@@ -101,9 +100,11 @@ class NearestChanges:
         """
         one, other = self._lines_of_pair(first, second)
         cells = self._rows_of_pair(one.position, one.representatives, other.position, other.representatives)
-        by_cell = self.scores_of(cells).reshape(len(one.representatives), len(other.representatives))
+        cell_scores = self.scores_of(cells)
+        n_scores = cell_scores.shape[1:]
+        by_cell = cell_scores.reshape(len(one.representatives), len(other.representatives), *n_scores)
         rows = self._rows_of_pair(one.position, one.values, other.position, other.values)
-        scores = by_cell[np.ix_(one.interval, other.interval)].ravel()
+        scores = by_cell[np.ix_(one.interval, other.interval)].reshape(len(rows), *n_scores)
         return self._cheapest(rows, scores, (one.position, other.position))
 
     def scores_of(self, rows: Numbers) -> Numbers:
@@ -120,7 +121,7 @@ class NearestChanges:
         return self._cheapest(self._rows_with(position, values), scores, (position,))
 
     def _cheapest(self, rows: Numbers, scores: Numbers, changed: tuple[int, ...]) -> Found | None:
-        rows = rows[reaches_outcome(self._package.card, rows, scores, self._outcome)]
+        rows = rows[reaches_outcome(self._package.card, rows, scores, self._wanted)]
         if not len(rows):
             return None
         costs = sum((self._costs(position, rows[:, position]) for position in changed), np.zeros(len(rows)))
@@ -135,13 +136,13 @@ class NearestChanges:
         return distances / self._space.spreads[position]
 
     def _note_closest(self, rows: Numbers, scores: Numbers) -> None:
-        if self._own_score is None:
-            return
         card = self._package.card
+        if self._own_score is None or card.threshold is None:
+            return
         same_side = (scores >= card.threshold) == (self._own_score >= card.threshold)
         so_far = self._own_score if self.closest_score is None else self.closest_score
         # A batch may differ from a single row in the last bits; that is not nearer.
-        nearer = np.abs(scores - card.threshold) < abs(so_far - card.threshold) - SCORE_TOLERANCE
+        nearer = np.abs(scores - card.threshold) < abs(so_far - card.threshold) - self._package.score_tolerance
         rows, scores = rows[same_side & nearer], scores[same_side & nearer]
         # Where a rule decides, no number is told.
         for rule in card.rules:

@@ -13,10 +13,9 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from explainer.explanations.model_outcome import reaches_outcome
+from explainer.explanations.model_outcome import lead_of, reaches_outcome
 from explainer.recourse.action_set import AllowedRange, SearchSpace
 from explainer.recourse.rule_boxes import possible_outcome
-from explainer.recourse.verification import SCORE_TOLERANCE
 from models.package import ModelPackage
 
 MAX_CELLS = 20_000
@@ -38,7 +37,7 @@ class _Boxes:
     Attributes:
         lowest: Shape (n_boxes, n_features).
         highest: Shape (n_boxes, n_features).
-        scores: Shape (n_boxes,).
+        scores: Shape (n_boxes,), or (n_boxes, n_classes) for several classes.
     """
 
     lowest: Numbers
@@ -56,7 +55,7 @@ class Proof:
         package: The verified package.
         space: Of the same package.
         row: The person's raw row, shape (n_features,).
-        outcome: Outcome id that is looked for.
+        wanted: Outcome ids that are looked for.
         scores_of: Scores raw rows as the search does.
     """
 
@@ -65,10 +64,10 @@ class Proof:
         package: ModelPackage,
         space: SearchSpace,
         row: Numbers,
-        outcome: str,
+        wanted: frozenset[str],
         scores_of: Callable[[Numbers], Numbers],
     ) -> None:
-        self._package, self._space, self._row, self._outcome = package, space, row, outcome
+        self._package, self._space, self._row, self._wanted = package, space, row, wanted
         self._scores_of = scores_of
 
     def rules_out(self, ranges: Sequence[AllowedRange]) -> bool:
@@ -83,9 +82,10 @@ class Proof:
         boxes = self._cells(ranges)
         if boxes is None:
             return False
-        near = np.abs(boxes.scores - self._package.card.threshold) <= SCORE_TOLERANCE
+        lead = lead_of(self._package.card, boxes.scores, self._wanted)
+        near = np.abs(lead) <= self._package.score_tolerance
         for _ in range(MAX_HALVINGS):
-            possible = possible_outcome(self._package.card, boxes.lowest, boxes.highest, boxes.scores, self._outcome)
+            possible = possible_outcome(self._package.card, boxes.lowest, boxes.highest, boxes.scores, self._wanted)
             open_ones = possible.yes | near
             if not open_ones.any():
                 return True
@@ -124,7 +124,7 @@ class Proof:
             rows = boxes.lowest.copy()
             chosen = moving[np.array(at_the_top, dtype=np.bool_)]
             rows[:, chosen] = boxes.highest[:, chosen]
-            if reaches_outcome(self._package.card, rows, boxes.scores, self._outcome).any():
+            if reaches_outcome(self._package.card, rows, boxes.scores, self._wanted).any():
                 return True
         return False
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from explainer.decisions.decision import Value
 from explainer.explanations.counterfactual import Change, Counterfactual, NoCounterfactual, Recourse
-from explainer.explanations.model_outcome import ModelOutcome, outcome_of_row, rules_in_order
+from explainer.explanations.model_outcome import ModelOutcome, outcome_of_row, outcomes_looked_for, rules_in_order
 from explainer.recourse.action_set import AllowedRange, SearchSpace, actions, allowed_ranges, disputable_values
 from explainer.recourse.nearest import Found, NearestChanges
 from explainer.recourse.proof import Proof
@@ -66,11 +66,11 @@ class _Search:
     """The search for one person."""
 
     def __init__(self, package: ModelPackage, space: SearchSpace, row: Numbers, now: ModelOutcome) -> None:
-        other = next(outcome.id for outcome in package.card.outcomes if outcome.id != now.outcome)
+        wanted = outcomes_looked_for(package.card, now.outcome)
         score = now.score if now.deciding_rule is None else None
         self._package, self._space, self._row, self._now = package, space, row, now
-        self._nearest = NearestChanges(package, space, row, other, score)
-        self._proof = Proof(package, space, row, other, self._nearest.scores_of)
+        self._nearest = NearestChanges(package, space, row, wanted, score)
+        self._proof = Proof(package, space, row, wanted, self._nearest.scores_of)
 
     def for_actions(self) -> tuple[list[Found], bool, NoCounterfactual | None]:
         """Search what the person could change.

@@ -10,9 +10,6 @@ from models.errors import InvalidInputError
 from models.features import to_row
 from models.package import ModelPackage
 
-SCORE_TOLERANCE = 1e-6
-"""Runtimes may add up a batch in another order than a single row, in 32 bits."""
-
 
 def verify_counterfactual(package: ModelPackage, inputs: Mapping[str, Value], counterfactual: Counterfactual) -> None:
     """Check that a counterfactual is true and may be shown.
@@ -46,11 +43,12 @@ def verify_counterfactual(package: ModelPackage, inputs: Mapping[str, Value], co
             f"A counterfactual promises '{counterfactual.outcome}' instead of '{before.outcome}'; rules and model give "
             f"'{after.outcome}'."
         )
-    if not _same_score(after.score, counterfactual.score):
+    if not _same_score(after.score, counterfactual.score, package.score_tolerance):
         raise CounterfactualError(f"A counterfactual states the score {counterfactual.score}; it is {after.score}.")
 
 
-def _same_score(one: float | None, other: float | None) -> bool:
+def _same_score(one: float | None, other: float | None, tolerance: float) -> bool:
     if one is None or other is None:
         return one is other
-    return abs(one - other) <= SCORE_TOLERANCE
+    # Runtimes may add up a batch in another order than a single row, in 32 bits.
+    return abs(one - other) <= tolerance
