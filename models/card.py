@@ -122,7 +122,8 @@ class ModelCard(_Part):
         objection_procedure: How people can object.
         score: What its number is.
         additive_unit: Unit in which contributions add up: ``log_odds`` or ``class_score`` where the model turns such
-            numbers into probabilities at its very end, else ``score``, the score's own unit.
+            numbers into probabilities at its very end, ``log_score`` where it gives a logarithm of the score, else
+            ``score``, the score's own unit.
         threshold: Score from which on ``outcome_at_or_above`` follows, in the score unit; none for several classes.
         outcomes: The results a case can have: two with a threshold, any number with several classes.
         outcome_at_or_above: Outcome id at or above the threshold.
@@ -167,7 +168,7 @@ class ModelCard(_Part):
     monitoring: Words
     objection_procedure: Words
     score: ScoreMeaning
-    additive_unit: Literal["log_odds", "class_score", "score"]
+    additive_unit: Literal["log_odds", "class_score", "log_score", "score"]
     threshold: float | None = None
     outcomes: tuple[Outcome, ...] = Field(min_length=2)
     outcome_at_or_above: Slug | None = None
@@ -234,8 +235,10 @@ class ModelCard(_Part):
 
     def _unit_problems(self) -> list[str]:
         problems = []
-        if self.additive_unit != "score" and not self.score.is_probability:
+        if self.additive_unit in ("log_odds", "class_score") and not self.score.is_probability:
             problems.append(f"'additive_unit: {self.additive_unit}' belongs to scores that are probabilities")
+        if self.additive_unit == "log_score" and (self.score.is_probability or not (self.threshold or 0) > 0):
+            problems.append("'additive_unit: log_score' belongs to scores with a unit and a threshold above 0")
         if self.additive_unit == "class_score" and not self.outcome_of_class:
             problems.append("'additive_unit: class_score' belongs to several classes")
         if self.threshold is not None and self.score.is_probability and not 0 < self.threshold < 1:

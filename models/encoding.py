@@ -1,4 +1,4 @@
-"""How raw features become the columns that trees compare, and which column belongs to which feature."""
+"""How raw features become the columns that trees or a linear model read, and which column belongs to which feature."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from models.errors import MalformedPackageError, UnsupportedModelError
 from models.scoring_model import Rows
 
 Columns = NDArray[np.float32]
-"""What trees compare: shape (n_rows, n_columns), float32, NaN for missing."""
+"""What trees compare or a linear model weighs: shape (n_rows, n_columns), float32, NaN for missing."""
 
 _CHECKED_ROWS = 200
 
@@ -65,7 +65,7 @@ class Encoding:
     def __post_init__(self) -> None:
         self.feature_of_column.flags.writeable = False
         if np.any(self.feature_of_column < 0) or np.any(self.feature_of_column >= self.n_features):
-            raise MalformedPackageError("A column that the trees read belongs to no feature of the model.")
+            raise MalformedPackageError("A column that the model reads belongs to no feature.")
 
     @classmethod
     def of_raw_features(cls, n_features: int) -> "Encoding":
@@ -114,7 +114,7 @@ def check_encoding(encoding: Encoding, rows: Rows, feature_names: Sequence[str])
     columns = encoding.encode(rows)
     alone = np.concatenate([columns[:0], *(encoding.encode(row[np.newaxis]) for row in rows[:10])])
     if not np.array_equal(columns[: len(alone)], alone, equal_nan=True):
-        raise UnsupportedModelError("What the trees read about one case depends on the other cases beside it.")
+        raise UnsupportedModelError("What the model reads about one case depends on the other cases beside it.")
     for feature, name in enumerate(feature_names):
         changed = rows.copy()
         changed[:, feature] = np.roll(changed[:, feature], 1)
@@ -123,6 +123,6 @@ def check_encoding(encoding: Encoding, rows: Rows, feature_names: Sequence[str])
         if len(wrong):
             owner = feature_names[int(encoding.feature_of_column[wrong[0]])]
             raise UnsupportedModelError(
-                f"Column {wrong[0]} that the trees read was followed back to '{owner}', but it also changes with "
+                f"Column {wrong[0]} that the model reads was followed back to '{owner}', but it also changes with "
                 f"'{name}'. Contributions could not be told apart."
             )

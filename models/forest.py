@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from models.encoding import Columns, Encoding
 from models.errors import MalformedPackageError, ModelFeaturesMismatchError
 from models.features import Feature
-from models.links import Link, apply_link, logistic
-from models.onnx_graph import TreeGraph
+from models.links import OVER_ALL_OUTPUTS, Link, apply_link, logistic
+from models.onnx_graph import ScoringGraph
 from models.onnx_model import OnnxPreprocessing
 from models.onnx_outputs import read_outputs
 from models.onnx_provenance import Provenance
@@ -134,7 +134,7 @@ class Forest:
             self,
             base_value=self.base_value + self.output_base_values[output],
             trees=tuple(tree.for_output(output) for tree in self.trees),
-            link="identity" if self.link in ("softmax", "softmax_zero") else self.link,
+            link="identity" if self.link in OVER_ALL_OUTPUTS else self.link,
             output_base_values=(),
         )
 
@@ -248,7 +248,7 @@ def read_forest(onnx_bytes: bytes, features: Sequence[Feature] | Sequence[str] |
         MalformedPackageError: If the bytes are not ONNX or the trees contradict themselves.
         ModelFeaturesMismatchError: If the model's inputs are not the card's features.
     """
-    graph = TreeGraph(onnx_bytes)
+    graph = ScoringGraph(onnx_bytes)
     names = None if features is None else tuple(f if isinstance(f, str) else f.name for f in features)
     provenance = Provenance(graph, graph.raw_positions(names), names or ())
     origins, n_features = provenance.columns, graph.n_raw_features

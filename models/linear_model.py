@@ -1,15 +1,16 @@
 """Models whose additive score is a sum with one part per feature: linear models and tables of points (scorecards)."""
 
-from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from models.encoding import Encoding
 from models.errors import MalformedPackageError, ModelFeaturesMismatchError
-from models.forest import Link, logistic
-from models.scoring_model import Rows, Scores, ScoringModel
+from models.links import OVER_ALL_OUTPUTS, Link, apply_link
+from models.scoring_model import Rows, Scores, ScoringModel, refuse_row_width, value_not_known
 
 
 class AdditiveModel(ScoringModel, Protocol):
@@ -27,70 +28,127 @@ class AdditiveModel(ScoringModel, Protocol):
             rows: Raw rows, shape (n_rows, n_features).
 
         Returns:
-            Shape (n_rows, n_features); not a number where the model says nothing about a value.
+            Shape (n_rows, n_features).
+
+        Raises:
+            ModelFeaturesMismatchError: If the model says nothing about a value, such as a missing one.
         """
         ...
 
 
-class _SumOfParts(ABC):
-    """What follows from the parts alone."""
-
-    intercept: float
-    link: Link
-
-    @property
-    @abstractmethod
-    def n_features(self) -> int:
-        """Number of columns of a raw row."""
-
-    @abstractmethod
-    def parts_of(self, rows: Rows) -> Rows:
-        """Give the part of the additive score that each value brings; see :meth:`AdditiveModel.parts_of`."""
-
-    def additive_score(self, rows: Rows) -> Scores:
-        """Add up the parts; see :meth:`models.scoring_model.ScoringModel.additive_score`."""
-        return np.asarray(self.intercept + self.parts_of(rows).sum(axis=1), dtype=np.float64)
-
-    def score(self, rows: Rows) -> Scores:
-        """Score rows; see :meth:`models.scoring_model.ScoringModel.score`."""
-        additive = self.additive_score(rows)
-        return logistic(additive) if self.link == "logistic" else additive
-
-    def _check_width(self, rows: Rows) -> None:
-        if rows.ndim != 2 or rows.shape[1] != self.n_features:  # noqa: PLR2004 - a table has two dimensions
-            raise ModelFeaturesMismatchError(f"Rows of shape {rows.shape} do not fit {self.n_features} features.")
-
-
 @dataclass(frozen=True, eq=False, kw_only=True)
-class LinearModel(_SumOfParts):
-    """A weighted sum of the values.
+class LinearModel:
+    """A weighted sum of the columns that are made from the values, or one such sum for each class or target.
 
     Attributes:
-        intercept: Added for every row, in the additive unit.
-        coefficients: Shape (n_features,), additive unit per unit of the feature.
+        intercepts: Shape (n_outputs,): added for every row, in the additive unit.
+        coefficients: Shape (n_outputs, n_columns), additive unit per unit of the column.
         link: How the score follows from the additive score.
+        encoding: How raw features become columns; none means the columns are the raw features in 64 bits.
     """
 
-    intercept: float
+    intercepts: NDArray[np.float64]
     coefficients: NDArray[np.float64]
     link: Link = "logistic"
+    encoding: Encoding | None = None
 
     def __post_init__(self) -> None:
-        if self.coefficients.ndim != 1 or len(self.coefficients) == 0:
-            raise MalformedPackageError("A linear model needs one coefficient for each feature.")
-        if not np.isfinite([self.intercept, *self.coefficients]).all():
+        n_columns = None if self.encoding is None else len(self.encoding.feature_of_column)
+        if self.coefficients.ndim != 2 or self.coefficients.size == 0:  # noqa: PLR2004 - outputs and columns
+            raise MalformedPackageError("A linear model needs one coefficient for each output and column.")
+        if self.intercepts.shape != self.coefficients.shape[:1] or self.coefficients.shape[1] != (
+            n_columns or self.coefficients.shape[1]
+        ):
+            raise MalformedPackageError(
+                "The intercepts, coefficients and columns of a linear model do not fit together."
+            )
+        if not (np.isfinite(self.intercepts).all() and np.isfinite(self.coefficients).all()):
             raise MalformedPackageError("A linear model has an intercept or coefficient that is no number.")
+        self.intercepts.flags.writeable = False
         self.coefficients.flags.writeable = False
 
     @property
     def n_features(self) -> int:
         """Number of columns of a raw row."""
-        return len(self.coefficients)
+        return self.coefficients.shape[1] if self.encoding is None else self.encoding.n_features
+
+    @property
+    def n_outputs(self) -> int:
+        """Additive scores per row: 1, or one per class or target."""
+        return len(self.intercepts)
+
+    @property
+    def intercept(self) -> float:
+        """What every row has, in the additive unit; of a model with one output."""
+        self._refuse_several_outputs()
+        return float(self.intercepts[0])
+
+    def for_output(self, output: int) -> "LinearModel":
+        """Give the model of one of several outputs, as if it were the only one.
+
+        Args:
+            output: Position of the class or target.
+
+        Returns:
+            A model with one additive score. A link over all outputs cannot be computed from one of them alone, so it
+            becomes ``identity``.
+
+        Raises:
+            ModelFeaturesMismatchError: If there is no such output.
+        """
+        if not 0 <= output < self.n_outputs:
+            raise ModelFeaturesMismatchError(f"The model has {self.n_outputs} outputs, there is no output {output}.")
+        if self.n_outputs == 1:
+            return self
+        return replace(
+            self,
+            intercepts=self.intercepts[output : output + 1],
+            coefficients=self.coefficients[output : output + 1],
+            link="identity" if self.link in OVER_ALL_OUTPUTS else self.link,
+        )
 
     def parts_of(self, rows: Rows) -> Rows:
-        """Coefficient times value; see :meth:`AdditiveModel.parts_of`."""
-        self._check_width(rows)
-        return rows * self.coefficients
+        """Coefficient times column, added up per raw feature; see :meth:`AdditiveModel.parts_of`.
+
+        Only of a model with one output; see :meth:`for_output`.
+        """
+        self._refuse_several_outputs()
+        return self._parts(rows, 0)
+
+    def additive_score(self, rows: Rows) -> Scores:
+        """Add up the parts; shape (n_rows,), or (n_rows, n_outputs) if there are several outputs."""
+        sums = [self._parts(rows, output).sum(axis=1) for output in range(self.n_outputs)]
+        additive: Scores = self.intercepts + np.stack(sums, axis=1)
+        return additive[:, 0] if self.n_outputs == 1 else additive
+
+    def score(self, rows: Rows) -> Scores:
+        """Score rows; shape as :meth:`additive_score`."""
+        return apply_link(self.link, self.additive_score(rows))
+
+    def _parts(self, rows: Rows, output: int) -> Rows:
+        refuse_row_width(rows, self.n_features)
+        if self.encoding is None:
+            return _refuse_parts_that_are_no_number(rows * self.coefficients[output], rows)
+        order, begins, features = self._columns_by_feature
+        weighted = (self.encoding.encode(rows) * self.coefficients[output])[:, order]
+        parts = np.zeros(rows.shape)
+        # Added up row by row and not as a matrix product, whose order of additions depends on the number of rows.
+        parts[:, features] = np.add.reduceat(weighted, begins, axis=1)
+        return _refuse_parts_that_are_no_number(parts, rows)
+
+    @cached_property
+    def _columns_by_feature(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]]:
+        """Give an order of the columns by raw feature, where each feature's columns begin, and the features."""
+        owners = self.encoding.feature_of_column if self.encoding else np.arange(self.n_features, dtype=np.int32)
+        order = np.argsort(owners, kind="stable")
+        features, begins = np.unique(owners[order], return_index=True)
+        return order, begins, features
+
+    def _refuse_several_outputs(self) -> None:
+        if self.n_outputs > 1:
+            raise ModelFeaturesMismatchError(
+                f"The model has {self.n_outputs} outputs; contributions belong to one of them, so one must be chosen."
+            )
 
 
 @dataclass(frozen=True)
@@ -145,7 +203,7 @@ class CategoryPoints:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PointsTable(_SumOfParts):
+class PointsTable:
     """A scorecard: points for each feature, added up.
 
     Attributes:
@@ -170,8 +228,24 @@ class PointsTable(_SumOfParts):
 
     def parts_of(self, rows: Rows) -> Rows:
         """The points of each value; see :meth:`AdditiveModel.parts_of`."""
-        self._check_width(rows)
-        return np.column_stack([table.of(rows[:, column]) for column, table in enumerate(self.tables)])
+        refuse_row_width(rows, self.n_features)
+        parts = np.column_stack([table.of(rows[:, column]) for column, table in enumerate(self.tables)])
+        return _refuse_parts_that_are_no_number(parts, rows)
+
+    def additive_score(self, rows: Rows) -> Scores:
+        """Add up the points; see :meth:`models.scoring_model.ScoringModel.additive_score`."""
+        return np.asarray(self.intercept + self.parts_of(rows).sum(axis=1), dtype=np.float64)
+
+    def score(self, rows: Rows) -> Scores:
+        """Score rows; see :meth:`models.scoring_model.ScoringModel.score`."""
+        return apply_link(self.link, self.additive_score(rows))
+
+
+def _refuse_parts_that_are_no_number(parts: Rows, rows: Rows) -> Rows:
+    if not np.isfinite(parts).all():
+        row, feature = np.argwhere(~np.isfinite(parts))[0]
+        raise value_not_known(float(rows[row, feature]), int(feature))
+    return parts
 
 
 def _or_nan(points: float | None) -> float:

@@ -1,4 +1,4 @@
-"""How scores follow from additive scores: the post transforms of ONNX tree ensembles, as onnxruntime computes them."""
+"""How scores follow from additive scores: the post transforms of ONNX models, as onnxruntime computes them."""
 
 from collections.abc import Callable, Mapping
 from typing import Literal
@@ -7,8 +7,11 @@ import numpy as np
 
 from models.scoring_model import Scores
 
-Link = Literal["logistic", "identity", "softmax", "softmax_zero", "probit"]
+Link = Literal["logistic", "identity", "softmax", "softmax_zero", "probit", "exp", "logistic_shares"]
 """How a score follows from the additive score."""
+
+OVER_ALL_OUTPUTS: frozenset[Link] = frozenset({"softmax", "softmax_zero", "logistic_shares"})
+"""Links that need the additive scores of all outputs to give the score of one."""
 
 _NEARLY_ZERO = 1e-7
 _WINITZKI = 0.147
@@ -49,6 +52,13 @@ def softmax_zero(additive: Scores) -> Scores:
     return shares
 
 
+def logistic_shares(additive: Scores) -> Scores:
+    """Turn log-odds of "this class or any other" into shares that sum to 1 along the last axis (one-vs-rest)."""
+    chances = logistic(additive)
+    shares: Scores = chances / chances.sum(axis=-1, keepdims=True)
+    return shares
+
+
 def probit(additive: Scores) -> Scores:
     """Turn shares between 0 and 1 into quantiles of the normal distribution.
 
@@ -69,4 +79,6 @@ _LINKS: Mapping[Link, Callable[[Scores], Scores]] = {
     "softmax": softmax,
     "softmax_zero": softmax_zero,
     "probit": probit,
+    "exp": np.exp,
+    "logistic_shares": logistic_shares,
 }

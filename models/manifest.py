@@ -17,6 +17,7 @@ MANIFEST = "MANIFEST.json"
 CARD = "card.yaml"
 MODEL = "model.onnx"
 SCORECARD = "scorecard.yaml"
+TERMS = "terms.json"
 BACKGROUND = "background.npz"
 REFERENCE = "reference.npz"
 EVALUATION = "evaluation.json"
@@ -24,7 +25,7 @@ EVALUATION = "evaluation.json"
 COMMON_FILES = (BACKGROUND, CARD, EVALUATION, REFERENCE)
 """Every manifest lists these and one of MODEL_FILES."""
 
-MODEL_FILES = (MODEL, SCORECARD)
+MODEL_FILES = (MODEL, SCORECARD, TERMS)
 """What can hold the model itself; which file it is says what kind of model."""
 
 TRAINING_MATERIAL = frozenset({"README.md", "train.py", "data", "__pycache__"})

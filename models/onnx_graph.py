@@ -1,8 +1,7 @@
-"""An ONNX graph around one tree ensemble: what goes in, which node holds the trees, where the score comes out.
+"""An ONNX graph around the one node that scores, a tree ensemble or a linear model: what goes in, where the score is.
 
-Before the trees stands preprocessing, which is followed but never re-implemented
-(:mod:`models.onnx_provenance`); behind them only what hands the score on. What changes the score behind the trees is
-refused by name: an explanation of the trees would then be the explanation of another number.
+Before that node stands preprocessing, which is followed but never re-implemented
+(:mod:`models.onnx_provenance`); what may stand behind it says :mod:`models.onnx_ending`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,13 +14,15 @@ from google.protobuf.message import DecodeError  # type: ignore[import-untyped] 
 from onnx import NodeProto, TensorProto, helper, numpy_helper
 
 from models.errors import MalformedPackageError, ModelFeaturesMismatchError, UnsupportedModelError
+from models.onnx_ending import find_ending
 
 MAX_BYTES = 512_000_000
 """Larger graphs are refused."""
 
 ENSEMBLES = ("TreeEnsembleClassifier", "TreeEnsembleRegressor", "TreeEnsemble")
+LINEAR = ("LinearClassifier", "LinearRegressor")
+_CLASSIFIERS = ("TreeEnsembleClassifier", "LinearClassifier")
 _STANDARD_DOMAINS = ("", "ai.onnx", "ai.onnx.ml")
-_HANDING_ON = ("Identity", "ZipMap", "Cast")
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,13 @@ class GraphInput:
         name: As in the graph.
         width: Columns it has.
         element_type: ONNX element type number.
+        is_list: Whether it is a list with one value per row, not a table.
     """
 
     name: str
     width: int
     element_type: int
+    is_list: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,52 +50,28 @@ class Column:
     position: int
 
 
-class TreeGraph:
-    """A graph that holds one tree ensemble.
+class OnnxGraph:
+    """A graph whose nodes and inputs can be followed.
 
     Attributes:
         model: The parsed graph; not to be changed.
-        node: The tree ensemble.
-        attributes: Attributes of that node, by name.
         inputs: Inputs of the graph, in its order.
         constants: Constant tensors, by name.
-        ends_in_sigmoid: Whether a Sigmoid stands between the ensemble and the score.
-        score_output: Name of the tensor that holds the scores, before any ZipMap.
     """
+
+    scorer = "score"
+    """What error sentences call that which scores."""
 
     def __init__(self, onnx_bytes: bytes) -> None:
         self.model = _parse(onnx_bytes)
         graph = self.model.graph
         _refuse_what_is_not_standard(self.model)
-        self.node: NodeProto = _only_ensemble(self.model)
-        self.attributes: Mapping[str, Any] = attributes_of(self.node)
         self._makers = {output: node for node in graph.node for output in node.output}
         self.constants = {tensor.name: numpy_helper.to_array(tensor) for tensor in graph.initializer}
         for node in graph.node:
             if node.op_type == "Constant" and "value" in attributes_of(node):
                 self.constants[node.output[0]] = numpy_helper.to_array(attributes_of(node)["value"])
         self.inputs: tuple[GraphInput, ...] = tuple(_input(i) for i in graph.input if i.name not in self.constants)
-        self.score_output, self.ends_in_sigmoid = self._find_score_output()
-
-    @property
-    def is_classifier(self) -> bool:
-        """Whether the ensemble is a classifier, which has class labels and a second output."""
-        return bool(self.node.op_type == "TreeEnsembleClassifier")
-
-    @property
-    def is_version_5(self) -> bool:
-        """Whether the ensemble is the operator TreeEnsemble of ai.onnx.ml 5."""
-        return bool(self.node.op_type == "TreeEnsemble")
-
-    @property
-    def tree_input(self) -> str:
-        """Name of the tensor the trees read."""
-        return str(self.node.input[0])
-
-    @property
-    def tree_output(self) -> str:
-        """Name of the ensemble's output that holds scores."""
-        return str(self.node.output[1] if self.is_classifier else self.node.output[0])
 
     @property
     def n_raw_features(self) -> int:
@@ -102,24 +81,6 @@ class TreeGraph:
     def maker_of(self, tensor: str) -> NodeProto | None:
         """Give the node that makes a tensor, none for inputs and constants."""
         return self._makers.get(tensor)
-
-    def scoring_part(self) -> bytes:
-        """Make the graph whose only output are the scores."""
-        return _bytes_of(self._part_up_to(self.score_output))
-
-    def additive_part(self) -> bytes:
-        """Make the graph whose only output are the scores before the post transform."""
-        part = self._part_up_to(self.tree_output)
-        node = next(node for node in part.graph.node if node.op_type in ENSEMBLES)
-        kept = [attribute for attribute in node.attribute if attribute.name != "post_transform"]
-        del node.attribute[:]
-        none: int | str = 0 if self.is_version_5 else "NONE"
-        node.attribute.extend([*kept, helper.make_attribute("post_transform", none)])
-        return _bytes_of(part)
-
-    def preprocessing_part(self) -> bytes:
-        """Make the graph whose only output is what the trees read."""
-        return _bytes_of(self._part_up_to(self.tree_input))
 
     def raw_positions(self, feature_names: Sequence[str] | None) -> dict[Column, int]:
         """Say which raw feature each input column is.
@@ -149,8 +110,12 @@ class TreeGraph:
         columns = [Column(name, position) for name in order for position in range(widths[name])]
         return {column: index for index, column in enumerate(columns)}
 
-    def _part_up_to(self, tensor: str) -> onnx.ModelProto:
-        needed = {id(node) for node in self._makers_behind(tensor)}
+    def part_up_to(self, *tensors: str) -> bytes:
+        """Make the graph whose only outputs are some tensors."""
+        return _bytes_of(self._part_up_to(*tensors))
+
+    def _part_up_to(self, *tensors: str) -> onnx.ModelProto:
+        needed = {id(node) for tensor in tensors for node in self.makers_behind(tensor)}
         part = onnx.ModelProto()
         part.CopyFrom(self.model)
         del part.graph.node[:]
@@ -158,10 +123,11 @@ class TreeGraph:
         del part.graph.output[:]
         del part.graph.value_info[:]
         # The runtime finds out the type by itself; it is checked where the part is loaded.
-        part.graph.output.append(onnx.ValueInfoProto(name=tensor))
+        part.graph.output.extend(onnx.ValueInfoProto(name=tensor) for tensor in tensors)
         return part
 
-    def _makers_behind(self, tensor: str) -> Iterator[NodeProto]:
+    def makers_behind(self, tensor: str) -> Iterator[NodeProto]:
+        """Go through all nodes a tensor is made by, itself and their inputs'."""
         waiting, seen = [tensor], {tensor}
         while waiting:
             node = self._makers.get(waiting.pop())
@@ -171,39 +137,69 @@ class TreeGraph:
                 seen.update(new)
                 waiting.extend(new)
 
-    def _hands_on(self, node: NodeProto) -> bool:
-        """Say whether a node gives its first input as it is; onnxmltools multiplies LightGBM's scores by 1."""
-        if node.op_type in _HANDING_ON:
-            return True
-        factor = self.constants.get(node.input[1]) if node.op_type in ("Mul", "Div") else None
-        return factor is not None and factor.size == 1 and bool(np.all(factor == 1))
 
-    def _find_score_output(self) -> tuple[str, bool]:
-        """Walk back from the graph's outputs; labels may be made anyhow, the score must be the ensemble's own."""
-        found: set[tuple[str, bool]] = set()
-        blocking: set[str] = set()
-        for output in self.model.graph.output:
-            tensor, sigmoid = output.name, False
-            score = ""
-            while tensor != self.tree_output:
-                node = self._makers.get(tensor)
-                if node is None or not (self._hands_on(node) or (node.op_type == "Sigmoid" and not sigmoid)):
-                    break
-                if node.op_type == "Sigmoid":
-                    sigmoid, score = True, tensor
-                tensor = node.input[0]
-            if tensor == self.tree_output:
-                found.add((score or tensor, sigmoid))
-            elif not _is_label(output) and any(n is self.node for n in self._makers_behind(tensor)):
-                maker = self._makers[tensor]
-                blocking.update([maker.op_type] if maker is not self.node else [])
-        if blocking:
-            raise UnsupportedModelError(
-                f"Behind the trees the score is changed by {', '.join(sorted(blocking))[:200]}; this is not yet read."
-            )
-        if len(found) != 1:
-            raise UnsupportedModelError("The model must give exactly one kind of score that comes out of its trees.")
-        return found.pop()
+class ScoringGraph(OnnxGraph):
+    """A graph in which one node scores: a tree ensemble or a linear model.
+
+    Attributes:
+        node: The scoring node.
+        attributes: Attributes of that node, by name.
+        ending: What stands between the scoring node and the score.
+    """
+
+    def __init__(self, onnx_bytes: bytes) -> None:
+        super().__init__(onnx_bytes)
+        self.node: NodeProto = _only_scoring_node(self.model)
+        self.attributes: Mapping[str, Any] = attributes_of(self.node)
+        self.scorer = "linear model" if self.is_linear else "trees"
+        self.ending = find_ending(self)
+
+    @property
+    def is_classifier(self) -> bool:
+        """Whether the scoring node is a classifier, which has class labels and a second output."""
+        return bool(self.node.op_type in _CLASSIFIERS)
+
+    @property
+    def is_version_5(self) -> bool:
+        """Whether the scoring node is the operator TreeEnsemble of ai.onnx.ml 5."""
+        return bool(self.node.op_type == "TreeEnsemble")
+
+    @property
+    def is_linear(self) -> bool:
+        """Whether the scoring node is a linear model, else it is a tree ensemble."""
+        return bool(self.node.op_type in LINEAR)
+
+    @property
+    def node_input(self) -> str:
+        """Name of the tensor the scoring node reads."""
+        return str(self.node.input[0])
+
+    @property
+    def node_output(self) -> str:
+        """Name of the scoring node's output that holds scores."""
+        return str(self.node.output[1] if self.is_classifier else self.node.output[0])
+
+    def scoring_part(self) -> bytes:
+        """Make the graph whose only output are the scores."""
+        return self.part_up_to(self.ending.score_output)
+
+    def additive_part(self) -> bytes:
+        """Make the graph whose only output are the scores before the post transform."""
+        part = self._part_up_to(self.ending.additive_output)
+        node = next(node for node in part.graph.node if node.op_type == self.node.op_type)
+        kept = [attribute for attribute in node.attribute if attribute.name != "post_transform"]
+        del node.attribute[:]
+        none: int | str = 0 if self.is_version_5 else "NONE"
+        node.attribute.extend([*kept, helper.make_attribute("post_transform", none)])
+        return _bytes_of(part)
+
+    def preprocessing_part(self) -> bytes:
+        """Make the graph whose only output is what the scoring node reads."""
+        return self.part_up_to(self.node_input)
+
+    def depends_on_scoring_node(self, tensor: str) -> bool:
+        """Say whether the scoring node is among those that make a tensor."""
+        return any(node is self.node for node in self.makers_behind(tensor))
 
 
 def attributes_of(node: NodeProto) -> dict[str, Any]:
@@ -249,27 +245,25 @@ def _refuse_what_is_not_standard(model: onnx.ModelProto) -> None:
         raise UnsupportedModelError("Models with functions of their own are not read.")
 
 
-def _only_ensemble(model: onnx.ModelProto) -> NodeProto:
-    ensembles: list[NodeProto] = [
-        node for node in model.graph.node if node.op_type in ENSEMBLES and node.domain == "ai.onnx.ml"
-    ]
-    if len(ensembles) != 1:
-        raise UnsupportedModelError(f"A model must hold exactly one tree ensemble, this one holds {len(ensembles)}.")
-    expected = 2 if ensembles[0].op_type == "TreeEnsembleClassifier" else 1
-    if len(ensembles[0].output) != expected or not ensembles[0].output[-1]:
-        raise UnsupportedModelError("The tree ensemble gives no scores.")
-    return ensembles[0]
-
-
-def _is_label(output: onnx.ValueInfoProto) -> bool:
-    kinds = (TensorProto.INT64, TensorProto.INT32, TensorProto.STRING, TensorProto.BOOL)
-    return output.type.HasField("tensor_type") and output.type.tensor_type.elem_type in kinds
+def _only_scoring_node(model: onnx.ModelProto) -> NodeProto:
+    nodes: list[NodeProto] = [node for node in model.graph.node if node.op_type in (*ENSEMBLES, *LINEAR)]
+    if len(nodes) != 1:
+        raise UnsupportedModelError(
+            f"A model must hold exactly one tree ensemble or linear model, this one holds {len(nodes)}. How several of "
+            "them make one score cannot be read out of the file."
+        )
+    expected = 2 if nodes[0].op_type in _CLASSIFIERS else 1
+    if len(nodes[0].output) != expected or not nodes[0].output[-1]:
+        raise UnsupportedModelError(f"The operator {nodes[0].op_type} gives no scores.")
+    return nodes[0]
 
 
 def _input(value: onnx.ValueInfoProto) -> GraphInput:
     tensor = value.type.tensor_type
     sizes = list(tensor.shape.dim)
     matrix_rank = 2
+    if len(sizes) == 1:
+        return GraphInput(name=value.name, width=1, element_type=tensor.elem_type, is_list=True)
     if len(sizes) != matrix_rank or not sizes[1].HasField("dim_value") or sizes[1].dim_value < 1:
         raise UnsupportedModelError(f"The input '{value.name[:80]}' must be a table with a fixed number of columns.")
     return GraphInput(name=value.name, width=sizes[1].dim_value, element_type=tensor.elem_type)

@@ -1,132 +1,59 @@
-"""Reads linear models out of ONNX: one table of numbers, perhaps a Scaler, one linear node.
+"""Reads linear models out of ONNX, behind any preprocessing that keeps features apart.
 
-What is not on this list is refused by name, as for trees. The runtime stays the truth: a test holds every form read
-here against onnxruntime.
+Preprocessing is run by the runtime and followed to raw features, as for trees; what differs is refused by name. The
+runtime stays the truth: a test holds every form read here against onnxruntime.
 """
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
-import onnx
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # its stubs are not installed
-from numpy.typing import NDArray
-from onnx import NodeProto, helper
 
+from models.encoding import Encoding
 from models.errors import MalformedPackageError, UnsupportedModelError
-from models.forest import Link
+from models.features import Feature
 from models.linear_model import LinearModel
-
-LINEAR = ("LinearClassifier", "LinearRegressor")
-_BEFORE = ("Scaler", "Cast", "Identity")
-_AFTER = ("Normalizer", "Cast", "Identity")
-_TWO_CLASSES = 2
-
-Numbers = NDArray[np.float64]
+from models.onnx_graph import ScoringGraph, floats_of
+from models.onnx_model import OnnxPreprocessing
+from models.onnx_outputs import read_outputs
+from models.onnx_provenance import Provenance
 
 
-def read_linear_model(onnx_bytes: bytes) -> LinearModel:
-    """Read a linear model of one score.
+def read_linear_model(onnx_bytes: bytes, features: Sequence[Feature] | Sequence[str] | None = None) -> LinearModel:
+    """Read a linear model over raw features.
 
     Args:
-        onnx_bytes: A two-class ``LinearClassifier`` or a ``LinearRegressor`` with one target over one table of numbers,
-            perhaps scaled before.
+        onnx_bytes: The model: one ``LinearClassifier`` or ``LinearRegressor``, perhaps behind preprocessing.
+        features: The card's features, or their names where no input is text; needed where the graph has one named
+            input per feature in another order.
 
     Returns:
-        The model over the raw columns; a scaler is multiplied in.
+        The model, with one output per class or target; two classes have one output.
 
     Raises:
         UnsupportedModelError: If the model is of a kind that is not yet read; the sentence names it.
         MalformedPackageError: If the bytes are not ONNX or the numbers do not fit together.
+        ModelFeaturesMismatchError: If the model's inputs are not the card's features.
     """
-    graph = _parse(onnx_bytes).graph
-    before, node, after = _chain(graph)
-    attributes = _attributes(node)
-    weights, intercepts = _weights(node, attributes, after)
-    intercept, coefficients, link = _one_score(attributes, weights, intercepts)
-    for scaler in reversed([one for one in before if one.op_type == "Scaler"]):
-        offset, scale = (_numbers(_attributes(scaler), name) for name in ("offset", "scale"))
-        if {len(offset), len(scale)} - {1, len(coefficients)}:
-            raise MalformedPackageError("The Scaler and the linear node do not have the same number of columns.")
-        coefficients = coefficients * scale
-        intercept -= float((coefficients * offset).sum())
-    return LinearModel(intercept=intercept, coefficients=coefficients, link=link)
-
-
-def _parse(onnx_bytes: bytes) -> onnx.ModelProto:
-    try:
-        model = onnx.load_model_from_string(onnx_bytes)
-        onnx.checker.check_model(model)
-    except (DecodeError, onnx.checker.ValidationError, ValueError) as error:
-        reason = (str(error).splitlines() or ["no reason given"])[0][:200]
-        raise MalformedPackageError(f"The model is not valid ONNX: {reason}.") from error
-    return model
-
-
-def _chain(graph: onnx.GraphProto) -> tuple[list[NodeProto], NodeProto, list[NodeProto]]:
-    """Give the nodes before the linear node, the linear node, and those after it on the way of the scores."""
-    nodes = list(graph.node)
-    found = [place for place, node in enumerate(nodes) if node.op_type in LINEAR]
-    if len(found) != 1:
-        raise UnsupportedModelError(f"A linear model must hold exactly one linear node, this one holds {len(found)}.")
-    place = found[0]
-    scores = nodes[place].output[-1]
-    before, rest = nodes[:place], nodes[place + 1 :]
-    after = [node for node in rest if nodes[place].output[0] not in node.input or scores in node.input]
-    foreign = {node.op_type for node in before} - set(_BEFORE) | {node.op_type for node in after} - set(_AFTER)
-    if foreign:
-        hint = " Export the classifier without ZipMap." if "ZipMap" in foreign else ""
-        names = ", ".join(sorted(foreign))[:200]
-        raise UnsupportedModelError(f"Linear models with these operators are not yet read: {names}.{hint}")
-    joined = [graph.input[0].name, *(node.output[0] for node in before)]
-    if len(graph.input) != 1 or [node.input[0] for node in [*before, nodes[place]]] != joined:
-        raise UnsupportedModelError("Linear models are read with one input table, one step behind the other.")
-    return before, nodes[place], after
-
-
-def _weights(node: NodeProto, attributes: Mapping[str, Any], after: list[NodeProto]) -> tuple[Numbers, Numbers]:
-    """Give coefficients, shape (n_outputs, n_columns), and intercepts, shape (n_outputs,)."""
-    intercepts = _numbers(attributes, "intercepts")
-    coefficients = _numbers(attributes, "coefficients")
-    if node.op_type == "LinearRegressor":
-        n_outputs = int(attributes.get("targets", 1))
-        if n_outputs != 1:
-            raise UnsupportedModelError(f"Linear models with {n_outputs} targets are not yet read.")
-        if attributes.get("post_transform", b"NONE") != b"NONE":
-            # onnxruntime 1.32 skips it for one target, so standard and runtime would give different scores.
-            raise UnsupportedModelError("A LinearRegressor with a post transform is not read: runtimes may skip it.")
+    graph = ScoringGraph(onnx_bytes)
+    if not graph.is_linear:
+        raise UnsupportedModelError("The model is a tree ensemble, not a linear model.")
+    names = None if features is None else tuple(f if isinstance(f, str) else f.name for f in features)
+    provenance = Provenance(graph, graph.raw_positions(names), names or ())
+    origins, n_features = provenance.columns, graph.n_raw_features
+    outputs = read_outputs(graph)
+    weights = floats_of(graph.attributes, "coefficients").astype(np.float64)
+    weights = outputs.weights_to_outputs.T @ weights.reshape(len(outputs.weights_to_outputs), -1)
+    if weights.shape[1] != len(origins):
+        raise MalformedPackageError(
+            f"The linear model has coefficients for {weights.shape[1]} columns and is given {len(origins)}."
+        )
+    if provenance.values_are_raw:
+        # What the graph does is to put raw features into another order, perhaps some of them twice.
+        coefficients = np.zeros((outputs.n_outputs, n_features))
+        np.add.at(coefficients.T, origins, weights.T)
+        encoding = Encoding.of_raw_features(n_features)
     else:
-        labels = attributes.get("classlabels_ints") or attributes.get("classlabels_strings") or []
-        if len(labels) != _TWO_CLASSES:
-            raise UnsupportedModelError(f"Linear models with {len(labels)} classes are not yet read, only with two.")
-        n_outputs = max(1, len(intercepts))
-    if n_outputs > _TWO_CLASSES or len(coefficients) == 0 or len(coefficients) % n_outputs:
-        raise MalformedPackageError("The linear node's coefficients and intercepts do not fit together.")
-    if len(intercepts) == 0:
-        intercepts = np.zeros(n_outputs)
-    weights = coefficients.reshape(n_outputs, -1)
-    mirrored = n_outputs == 1 or bool(np.all(weights[0] == -weights[1]) and intercepts[0] == -intercepts[1])
-    if any(one.op_type == "Normalizer" for one in after) and not (
-        mirrored and attributes.get("post_transform") == b"LOGISTIC"
-    ):
-        raise UnsupportedModelError("A Normalizer behind anything but two mirrored classes is not yet read.")
-    return weights, intercepts
-
-
-def _one_score(attributes: Mapping[str, Any], weights: Numbers, intercepts: Numbers) -> tuple[float, Numbers, Link]:
-    """Give intercept, coefficients and link of the score: the last output."""
-    transform = attributes.get("post_transform", b"NONE").decode()
-    if transform == "SOFTMAX" and len(weights) == _TWO_CLASSES:
-        # exp(b) / (exp(a) + exp(b)) is the logistic function of b - a.
-        return float(intercepts[1] - intercepts[0]), weights[1] - weights[0], "logistic"
-    if transform not in ("NONE", "LOGISTIC"):
-        raise UnsupportedModelError(f"Linear models with the post transform {transform[:40]} are not yet read.")
-    return float(intercepts[-1]), weights[-1], "logistic" if transform == "LOGISTIC" else "identity"
-
-
-def _attributes(node: NodeProto) -> Mapping[str, Any]:
-    return {attribute.name: helper.get_attribute_value(attribute) for attribute in node.attribute}
-
-
-def _numbers(attributes: Mapping[str, Any], name: str) -> Numbers:
-    return np.asarray(attributes.get(name, []), dtype=np.float32).astype(np.float64)
+        coefficients = weights
+        preprocessing = OnnxPreprocessing(graph, features, len(origins))
+        encoding = Encoding(n_features=n_features, feature_of_column=origins, preprocessing=preprocessing)
+    return LinearModel(intercepts=outputs.base_values, coefficients=coefficients, link=outputs.link, encoding=encoding)

@@ -1,4 +1,4 @@
-"""What the outputs of an ONNX tree ensemble mean: which of its columns is the score, and which link leads to it.
+"""What the outputs of a scoring node mean: which of its columns is the score, and which link leads to it.
 
 The conventions differ between exporters. A classifier for two classes may carry weights for one column or for both;
 with one column the runtime makes the other. Where the runtime ignores a post transform that the file asks for, the
@@ -6,7 +6,7 @@ file is refused: nobody could say which of the two numbers was meant.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from models.errors import MalformedPackageError, UnsupportedModelError
 from models.links import Link
-from models.onnx_graph import TreeGraph, floats_of
+from models.onnx_graph import ScoringGraph, floats_of
 from models.scoring_model import Scores
 
 _LINKS: Mapping[str, Link] = {
@@ -24,18 +24,19 @@ _LINKS: Mapping[str, Link] = {
     "SOFTMAX_ZERO": "softmax_zero",
     "PROBIT": "probit",
 }
+_LINKS_BEHIND: Mapping[str, Link] = {"Sigmoid": "logistic", "Exp": "exp"}
 _VERSION_5_TRANSFORMS = ("NONE", "SOFTMAX", "LOGISTIC", "SOFTMAX_ZERO", "PROBIT")
 _TWO = 2
 
 
 @dataclass(frozen=True, eq=False)
 class Outputs:
-    """How an ensemble's weights and columns become scores.
+    """How the weights and columns of a tree ensemble or linear model become scores.
 
     Attributes:
         link: How a score follows from the additive score.
-        weights_to_outputs: Shape (n_weight_columns, n_outputs): what the leaves' weights for each class or target add
-            to each additive score.
+        weights_to_outputs: Shape (n_weight_columns, n_outputs): what the weights for each class or target add to
+            each additive score.
         columns_to_outputs: Shape (n_columns, n_outputs): the same for the columns the runtime gives.
         base_values: Added to each additive score, shape (n_outputs,).
         has_base_values: Whether the file carries base values.
@@ -67,8 +68,8 @@ class Outputs:
         return columns[:, -1] if self.n_outputs == 1 else columns
 
 
-def read_outputs(graph: TreeGraph) -> Outputs:
-    """Read what an ensemble's outputs mean.
+def read_outputs(graph: ScoringGraph) -> Outputs:
+    """Read what a scoring node's outputs mean.
 
     Args:
         graph: The graph that holds it.
@@ -80,7 +81,26 @@ def read_outputs(graph: TreeGraph) -> Outputs:
         UnsupportedModelError: If the runtime does not do what the file says, or nobody could say what is meant.
         MalformedPackageError: If the file contradicts itself.
     """
-    transform = _transform_of(graph)
+    transform, ending = _transform_of(graph), graph.ending
+    if ending.changes_sums and transform != "NONE":
+        raise UnsupportedModelError(
+            f"Behind the {graph.scorer} there is arithmetic on what the post transform {transform} gives. That is not "
+            "read: use NONE, and a Sigmoid behind the arithmetic where a probability is wanted."
+        )
+    outputs = _of_linear_model(graph, transform) if graph.is_linear else _of_trees(graph, transform)
+    return replace(
+        outputs,
+        weights_to_outputs=outputs.weights_to_outputs * ending.factor,
+        base_values=outputs.base_values * ending.factor + ending.offset,
+    )
+
+
+def weight_columns_of(attributes: Mapping[str, Any], *, is_classifier: bool) -> list[int]:
+    """Give the class or target of each leaf weight, in the order of the file."""
+    return [int(column) for column in attributes.get("class_ids" if is_classifier else "target_ids", [])]
+
+
+def _of_trees(graph: ScoringGraph, transform: str) -> Outputs:
     if graph.is_classifier:
         outputs = _of_classifier(graph, transform)
     else:
@@ -98,19 +118,16 @@ def read_outputs(graph: TreeGraph) -> Outputs:
                 "could mean either: use TreeEnsembleClassifier, or NONE."
             )
         outputs = _outputs(graph, _LINKS[transform], np.eye(n_targets), np.eye(n_targets))
-    if not graph.ends_in_sigmoid:
+    if not graph.ending.link:
         return outputs
-    if outputs.link != "identity" or outputs.n_outputs != 1 or graph.is_classifier:
-        raise UnsupportedModelError("A Sigmoid is read only behind a tree regressor with one target and no transform.")
-    return _outputs(graph, "logistic", outputs.weights_to_outputs, outputs.columns_to_outputs)
+    if outputs.link != "identity" or outputs.n_outputs != 1:
+        raise UnsupportedModelError(
+            f"The operator {graph.ending.link} is read only behind trees with one score and without a post transform."
+        )
+    return replace(outputs, link=_LINKS_BEHIND[graph.ending.link])
 
 
-def weight_columns_of(attributes: Mapping[str, Any], *, is_classifier: bool) -> list[int]:
-    """Give the class or target of each leaf weight, in the order of the file."""
-    return [int(column) for column in attributes.get("class_ids" if is_classifier else "target_ids", [])]
-
-
-def _of_classifier(graph: TreeGraph, transform: str) -> Outputs:
+def _of_classifier(graph: ScoringGraph, transform: str) -> Outputs:
     labels = graph.attributes.get("classlabels_int64s") or graph.attributes.get("classlabels_strings") or []
     n_classes = len(labels)
     if n_classes < _TWO:
@@ -136,8 +153,73 @@ def _of_classifier(graph: TreeGraph, transform: str) -> Outputs:
     return _outputs(graph, link, second_class, second_class)
 
 
+def _of_linear_model(graph: ScoringGraph, transform: str) -> Outputs:
+    intercepts = floats_of(graph.attributes, "intercepts").astype(np.float64)
+    coefficients = floats_of(graph.attributes, "coefficients")
+    n_classes, n_weights = _linear_sizes(graph, len(intercepts))
+    if len(coefficients) == 0 or len(coefficients) % n_weights or len(intercepts) not in (0, n_weights):
+        raise MalformedPackageError("The linear model's coefficients and intercepts do not fit together.")
+    link = _linear_link(graph, transform, n_classes, n_weights, coefficients)
+    columns_to_outputs = weights_to_outputs = np.eye(n_classes)
+    if n_classes == _TWO and graph.is_classifier:
+        second = [[-1.0], [1.0]] if transform == "SOFTMAX" else [[0.0], [1.0]]
+        columns_to_outputs = np.array(second)
+        weights_to_outputs = columns_to_outputs if n_weights == _TWO else np.eye(1)
+    return Outputs(
+        link=link,
+        weights_to_outputs=weights_to_outputs,
+        columns_to_outputs=columns_to_outputs,
+        base_values=(intercepts if len(intercepts) else np.zeros(n_weights)) @ weights_to_outputs,
+        has_base_values=len(intercepts) > 0,
+    )
+
+
+def _linear_sizes(graph: ScoringGraph, n_intercepts: int) -> tuple[int, int]:
+    """Give the number of classes or targets, and of rows of coefficients."""
+    if not graph.is_classifier:
+        n_targets = int(graph.attributes.get("targets", 1))
+        if n_targets < 1:
+            raise MalformedPackageError("The linear model has no target.")
+        return n_targets, n_targets
+    labels = graph.attributes.get("classlabels_ints") or graph.attributes.get("classlabels_strings") or []
+    if len(labels) < _TWO:
+        raise UnsupportedModelError(f"Classifiers with {len(labels)} classes are not read.")
+    return len(labels), max(1, n_intercepts) if len(labels) == _TWO else len(labels)
+
+
+def _linear_link(
+    graph: ScoringGraph, transform: str, n_classes: int, n_weights: int, coefficients: NDArray[np.float32]
+) -> Link:
+    if not graph.is_classifier:
+        if transform != "NONE":
+            # onnxruntime 1.32 skips it for one target, so standard and runtime would give different scores.
+            raise UnsupportedModelError("A LinearRegressor with a post transform is not read: runtimes may skip it.")
+        if not graph.ending.link:
+            return "identity"
+        if graph.ending.link not in _LINKS_BEHIND or n_classes > 1:
+            raise UnsupportedModelError(
+                f"A {graph.ending.link} behind a LinearRegressor with {n_classes} targets is not read."
+            )
+        return _LINKS_BEHIND[graph.ending.link]
+    if transform not in ("NONE", "LOGISTIC", "SOFTMAX") or (transform == "SOFTMAX" and n_weights == 1):
+        raise UnsupportedModelError(f"Linear models with the post transform {transform} are not yet read.")
+    if graph.ending.link not in ("", "Normalizer"):
+        raise UnsupportedModelError(f"A {graph.ending.link} is read only behind a LinearRegressor with one target.")
+    two_classes = n_classes == _TWO
+    if graph.ending.link == "Normalizer" and transform != "SOFTMAX":
+        weights = coefficients.reshape(n_weights, -1)
+        intercepts = floats_of(graph.attributes, "intercepts")
+        mirrored = n_weights == 1 or (two_classes and not np.any(weights.sum(axis=0)) and intercepts.sum() == 0)
+        if transform != "LOGISTIC" or (two_classes and not mirrored):
+            raise UnsupportedModelError("A Normalizer behind anything but probabilities of classes is not yet read.")
+        return "logistic" if two_classes else "logistic_shares"
+    if transform == "SOFTMAX":
+        return "logistic" if two_classes else "softmax"
+    return _LINKS[transform]
+
+
 def _outputs(
-    graph: TreeGraph, link: Link, weights_to_outputs: NDArray[np.float64], columns_to_outputs: NDArray[np.float64]
+    graph: ScoringGraph, link: Link, weights_to_outputs: NDArray[np.float64], columns_to_outputs: NDArray[np.float64]
 ) -> Outputs:
     base = floats_of(graph.attributes, "base_values").astype(np.float64)
     n_weights, n_outputs = weights_to_outputs.shape
@@ -161,7 +243,7 @@ def _outputs(
     )
 
 
-def _transform_of(graph: TreeGraph) -> str:
+def _transform_of(graph: ScoringGraph) -> str:
     stored = graph.attributes.get("post_transform", 0 if graph.is_version_5 else b"NONE")
     if isinstance(stored, int):
         name = _VERSION_5_TRANSFORMS[stored] if 0 <= stored < len(_VERSION_5_TRANSFORMS) else str(stored)

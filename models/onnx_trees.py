@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.errors import MalformedPackageError, UnsupportedModelError
-from models.onnx_graph import TreeGraph, floats_of
+from models.onnx_graph import ScoringGraph, floats_of
 from models.onnx_outputs import Outputs, weight_columns_of
 from models.onnx_trees_v5 import read_trees_v5
 from models.tree import Tree
@@ -16,7 +16,7 @@ from models.tree_layout import Branch, ColumnsOfTrees, Node, lay_out
 _VERSION_5_AVERAGE, _VERSION_5_SUM = 0, 1
 
 
-def read_trees(graph: TreeGraph, outputs: Outputs, columns: ColumnsOfTrees) -> tuple[Tree, ...]:
+def read_trees(graph: ScoringGraph, outputs: Outputs, columns: ColumnsOfTrees) -> tuple[Tree, ...]:
     """Read the trees of an ensemble.
 
     Args:
@@ -45,7 +45,7 @@ def read_trees(graph: TreeGraph, outputs: Outputs, columns: ColumnsOfTrees) -> t
 class _Leaves:
     """What each leaf adds to each output."""
 
-    def __init__(self, graph: TreeGraph, outputs: Outputs, divisor: int) -> None:
+    def __init__(self, graph: ScoringGraph, outputs: Outputs, divisor: int) -> None:
         attributes = graph.attributes
         prefix = "class" if graph.is_classifier else "target"
         tree_ids, node_ids = (list(attributes.get(f"{prefix}_{what}", [])) for what in ("treeids", "nodeids"))

@@ -8,15 +8,18 @@ import numpy as np
 
 from models import manifest
 from models.agreement import Agreement
+from models.black_box import BlackBox, check_rows_are_independent
 from models.card import ModelCard, parse_card
 from models.encoding import check_encoding
 from models.errors import MalformedPackageError, ModelFeaturesMismatchError, ModelUnusableError
 from models.evaluation import Evaluation, parse_evaluation
 from models.forest import Forest
+from models.linear_model import LinearModel
 from models.manifest import read_verified, write_manifest
 from models.read_model import Reading, ReadModel, read_model
 from models.row_tables import Background, Reference, check_columns, parse_background, parse_reference
 from models.scoring_model import Rows, Scores, ScoringModel
+from models.term_model import TermModel, check_terms
 
 __all__ = ["Background", "ModelPackage", "Reading", "Reference", "load_package", "write_manifest"]
 
@@ -89,10 +92,17 @@ class ModelPackage:
         mean = np.average(highest, weights=weights)
         return float(np.sqrt(np.average((highest - mean) ** 2, weights=weights)))
 
-    @property
+    @cached_property
     def score_tolerance(self) -> float:
         """How far two computations of one score may lie apart, in the score unit."""
-        return self.additive_tolerance if self.card.additive_unit == "score" else SCORE_TOLERANCE
+        match self.card.additive_unit:
+            case "score":
+                return self.additive_tolerance
+            case "log_score":
+                # exp(x + d) is about exp(x) * (1 + d).
+                return self.additive_tolerance * float(self.model.score(self.background.rows).max())
+            case _:
+                return SCORE_TOLERANCE
 
 
 def load_package(folder: Path) -> ModelPackage:
@@ -135,9 +145,19 @@ def _load(folder: Path) -> ModelPackage:
         evaluation=evaluation,
     )
     _check_scores(package)
-    if isinstance(read.reading, Forest) and read.reading.encoding is not None:
-        check_encoding(read.reading.encoding, background.rows, card.feature_names)
+    _check_provenance(package)
     return package
+
+
+def _check_provenance(package: ModelPackage) -> None:
+    """Hold against the background that each case, and each feature in it, counts by itself."""
+    reading, rows, names = package.reading, package.background.rows, package.card.feature_names
+    if isinstance(reading, Forest | LinearModel) and reading.encoding is not None:
+        check_encoding(reading.encoding, rows, names)
+    if isinstance(reading, TermModel):
+        check_terms(reading.terms, rows, names)
+    if isinstance(package.model, BlackBox):
+        check_rows_are_independent(package.model, rows, package.score_tolerance)
 
 
 def _check_evaluation(card: ModelCard, evaluation: Evaluation) -> None:

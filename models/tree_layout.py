@@ -1,7 +1,7 @@
 """Lays out trees as arrays in which every node is a comparison with a threshold, whatever it asked in the file."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,14 +93,14 @@ def lay_out(name: str, root: int, node_at: Callable[[int], Node], columns: Colum
     right: list[int] = []
     feature, threshold, missing_left, value = [], [], [], []
     nothing = np.zeros(n_outputs)
-    seen: set[int] = set()
+    nodes = _Nodes(name, node_at)
     waiting: list[tuple[int, int, bool]] = [(root, NO_CHILD, False)]
     while waiting:
         key, parent, is_left = waiting.pop()
         position = len(left)
         if parent != NO_CHILD:
             (left if is_left else right)[parent] = position
-        node = node_at(key)
+        node = nodes.at(key)
         left.append(NO_CHILD)
         right.append(NO_CHILD)
         if not isinstance(node, Branch):
@@ -109,9 +109,6 @@ def lay_out(name: str, root: int, node_at: Callable[[int], Node], columns: Colum
             missing_left.append(False)
             value.append(node)
             continue
-        if key in seen:
-            raise MalformedPackageError(f"The nodes of {name} do not form a tree.")
-        seen.add(key)
         split = _split(node, columns)
         feature.append(split.column)
         threshold.append(split.threshold)
@@ -128,6 +125,51 @@ def lay_out(name: str, root: int, node_at: Callable[[int], Node], columns: Colum
         missing_left=np.array(missing_left, dtype=np.bool_),
         value=values[:, 0] if n_outputs == 1 else values,
     )
+
+
+class _Nodes:
+    """The nodes of one tree, each given once.
+
+    Exporters without set membership write "is it one of these?" as a chain "is it a? else, is it b?" whose answers yes
+    all lead to the same child (LightGBM's categories by onnxmltools). Such a chain is given as one node about the set:
+    left as it is, its child would have several parents.
+    """
+
+    def __init__(self, name: str, node_at: Callable[[int], Node]) -> None:
+        self._name = name
+        self._node_at = node_at
+        self._given: set[int] = set()
+        self._fetched: dict[int, Node] = {}
+
+    def at(self, key: int) -> Node:
+        """Give the node of a key, with the chain that begins there."""
+        node = self._fetched.pop(key) if key in self._fetched else self._fetch(key)
+        if not isinstance(node, Branch) or node.mode != "BRANCH_EQ":
+            return node
+        following = self._fetch(node.no)
+        while isinstance(following, Branch) and _ask_about_one_set(node, following):
+            node = replace(
+                node,
+                values=(*node.values, *following.values),
+                no=following.no,
+                missing_yes=node.missing_yes or following.missing_yes,
+            )
+            following = self._fetch(node.no)
+        self._fetched[node.no] = following
+        return replace(node, mode="BRANCH_MEMBER")
+
+    def _fetch(self, key: int) -> Node:
+        node = self._node_at(key)
+        if isinstance(node, Branch):
+            if key in self._given:
+                raise MalformedPackageError(f"The nodes of {self._name} do not form a tree.")
+            self._given.add(key)
+        return node
+
+
+def _ask_about_one_set(branch: Branch, following: Branch) -> bool:
+    same_child = (following.column, following.yes) == (branch.column, branch.yes)
+    return same_child and following.mode == "BRANCH_EQ"
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,6 +87,7 @@ LABELS: Mapping[str, Mapping[str, str]] = {
     "unit": {
         "log_odds": message("log odds"),
         "class_score": message("logits"),
+        "log_score": message("log units"),
         "probability": message("probability"),
     },
     "yes_no": {"True": message("yes"), "False": message("no")},

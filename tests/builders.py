@@ -23,6 +23,7 @@ from explainer.decisions.decision import (
 from explainer.explanations.attribution import Attribution, AttributionMethod
 from explainer.explanations.counterfactual import Change, Counterfactual, NoCounterfactual, Recourse
 from explainer.explanations.document import Audience, BackgroundRef, Language
+from explainer.explanations.interactions import CaseInteractions, Interaction
 from explainer.explanations.numbers import ExplanationNumbers, ScoreNumbers
 from explainer.explanations.reliability import CalibratedCount, Reliability
 from explainer.explanations.strength import StrengthClass
@@ -369,6 +370,25 @@ def some_score_numbers(
         ),
         strengths=tuple(strengths),
         reliability=reliability or some_reliability(),
+    )
+
+
+def some_interactions(*values: float) -> CaseInteractions:
+    """Give interactions of rent, income and household size, slight at first and stronger with their size."""
+    pairs = (
+        ("rent_eur_month", "income_eur_month"),
+        ("income_eur_month", "household_size"),
+        ("rent_eur_month", "household_size"),
+    )
+    return CaseInteractions(
+        noticeable=tuple(
+            Interaction(
+                features=features,
+                value=value,
+                strength="strong" if abs(value) >= 1 else "clear" if abs(value) >= 0.4 else "slight",
+            )
+            for features, value in zip(pairs, values or (-0.45, 0.12), strict=False)
+        )
     )
 
 

@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import yaml
 from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
 
 from models.manifest import write_manifest
 from tests.unit.models.cards import card_bytes, card_data
@@ -136,6 +138,7 @@ class Kind:
         model_file: Name of the file.
         units: What a page writes behind the number, in German and English; empty for probabilities.
         evaluation: What was measured.
+        n_more: Features besides the four.
     """
 
     slug: str
@@ -146,6 +149,24 @@ class Kind:
     model_file: str = "model.onnx"
     units: tuple[str, str] = ("", "")
     evaluation: Mapping[str, Any] = field(default_factory=lambda: {"accuracy": 0.9})
+    n_more: int = 0
+
+    @property
+    def features(self) -> list[dict[str, Any]]:
+        """The card's features: the four above and some more numbers."""
+        more = [{**FEATURES[1], "name": f"more_{number}", "minimum": 0} for number in range(self.n_more)]
+        return [*FEATURES, *more]
+
+    @property
+    def inputs(self) -> dict[str, Any]:
+        """The case that is explained."""
+        return {**INPUTS, **{f"more_{number}": number % 3 for number in range(self.n_more)}}
+
+    def row_of(self, inputs: Mapping[str, Any]) -> list[float]:
+        """Give inputs as the original reads them."""
+        homes = [category["value"] for category in FEATURES[2]["categories"]]
+        numbers = {**inputs, "home": homes.index(inputs["home"])}
+        return [float(np.float32(numbers[feature["name"]])) for feature in self.features]
 
     @property
     def classes(self) -> list[str]:
@@ -154,14 +175,19 @@ class Kind:
 
     def scores_of(self, rows: Numbers) -> Numbers:
         """The original's scores, shape (n,) or (n, n_classes)."""
-        scores = np.array([self.link(self.original(row)) for row in rows.astype(np.float32).astype(float)])
+        scores = np.array([self.link(self.original(row)) for row in rows.astype(np.float32).tolist()])
         return scores if self.classes else scores[:, 0]
+
+    def rows(self, n_rows: int, *, seed: int) -> Numbers:
+        """Make raw rows of households."""
+        more = np.random.default_rng(seed + 100).integers(0, 4, (n_rows, self.n_more))
+        return np.column_stack([some_rows(n_rows, seed=seed), more])
 
     def card(self, **changes: Any) -> dict[str, Any]:
         """Its card as data."""
         base = {key: value for key, value in card_data().items() if key not in OUTCOME_FIELDS}
         name = {"de": f"Programm {self.slug}", "en": f"Program {self.slug}"}
-        features = {"features": FEATURES, "rules": [], "limits": []}
+        features = {"features": self.features, "rules": [], "limits": []}
         return {**base, **features, "slug": self.slug, "name": name, "role": "suggests", **self.outcome_part, **changes}
 
     def write(self, parent: Path, **changes: Any) -> Path:
@@ -178,7 +204,7 @@ class Kind:
         model, reference_changes = changes.pop("model", self.content), changes.pop("reference", {})
         folder = parent / self.slug
         folder.mkdir(parents=True)
-        background, reference = some_rows(80, seed=1), some_rows(60, seed=2)
+        background, reference = self.rows(80, seed=1), self.rows(60, seed=2)
         card = self.card(**changes)
         (folder / "card.yaml").write_bytes(card_bytes(card))
         (folder / self.model_file).write_bytes(model)
@@ -212,17 +238,6 @@ def some_rows(n_rows: int, *, seed: int) -> Numbers:
             generator.integers(0, 2, n_rows),
         ]
     ).astype(np.float64)
-
-
-def row_of(inputs: Mapping[str, Any]) -> list[float]:
-    """Give inputs as the original reads them."""
-    homes = [category["value"] for category in FEATURES[2]["categories"]]
-    return [
-        float(inputs["income_eur_month"]),
-        float(inputs["household_size"]),
-        float(homes.index(inputs["home"])),
-        float(inputs["single_parent"]),
-    ]
 
 
 def identity(additive: list[float]) -> list[float]:
@@ -364,4 +379,182 @@ SCORECARD = Kind(
     evaluation={"mean_absolute_error": 3.25},
 )
 
-KINDS = (FOREST_OF_LOG_ODDS, FOREST_OF_EUROS, FOREST_OF_CLASS_SCORES, FOREST_OF_VOTES, SCORECARD)
+
+def _as_onnx(
+    nodes: Sequence[onnx.NodeProto], n_features: int, n_scores: int, *, label: bool, **constants: Any
+) -> bytes:
+    outputs = [helper.make_tensor_value_info("scores", TensorProto.FLOAT, [None, n_scores])]
+    if label:
+        outputs.insert(0, helper.make_tensor_value_info("label", TensorProto.INT64, [None]))
+    stored = [numpy_helper.from_array(np.asarray(value, dtype=np.float32), name) for name, value in constants.items()]
+    rows = helper.make_tensor_value_info("rows", TensorProto.FLOAT, [None, n_features])
+    graph = helper.make_graph(list(nodes), "model", [rows], outputs, stored)
+    opsets = [helper.make_opsetid("", 18), helper.make_opsetid("ai.onnx.ml", 3)]
+    content: bytes = helper.make_model(graph, opset_imports=opsets, ir_version=8).SerializeToString()
+    return content
+
+
+def linear_onnx(operator: str, coefficients: Numbers, intercepts: Sequence[float], **attributes: Any) -> bytes:
+    """Write a linear model."""
+    is_classifier = operator == "LinearClassifier"
+    outputs = ["label", "scores"] if is_classifier else ["scores"]
+    node = helper.make_node(
+        operator, ["rows"], outputs, domain="ai.onnx.ml",
+        coefficients=[float(one) for one in coefficients.ravel()], intercepts=list(intercepts), **attributes,
+    )  # fmt: skip
+    n_scores = len(attributes.get("classlabels_ints", attributes.get("classlabels_strings", [0])))
+    return _as_onnx([node], coefficients.shape[-1], n_scores, label=is_classifier)
+
+
+def weighted_sums(coefficients: Numbers, intercepts: Sequence[float]) -> Callable[[Row], list[float]]:
+    """The original of a linear model; of two mirrored classes the second."""
+    table = np.atleast_2d(np.asarray(coefficients, dtype=np.float32)).astype(float)
+
+    def score(row: Row) -> list[float]:
+        return [float(np.float32(base)) + math.fsum(a * b for a, b in zip(weights, row, strict=True))
+                for weights, base in zip(table, intercepts, strict=True)]  # fmt: skip
+
+    return score
+
+
+ONE_LINE = np.array([-0.0012, 0.25, 0.4, 0.5])
+LINES = np.array([[0.001, -0.2, -0.1, -0.3], [0.0001, 0.1, 0.05, 0.1], [-0.0009, 0.2, 0.3, 0.4]])
+EURO_LINE = np.array([-0.2, 55.5, 20.25, 40.0])
+
+LINEAR_LOG_ODDS = Kind(
+    slug="linear_log_odds",
+    outcome_part=with_threshold(PROBABILITY, "log_odds", 0.5),
+    content=linear_onnx(
+        "LinearClassifier", np.stack([-ONE_LINE, ONE_LINE]), [-0.3, 0.3], post_transform="LOGISTIC",
+        classlabels_ints=[0, 1],
+    ),
+    original=weighted_sums(ONE_LINE, [0.3]),
+    link=logistic,
+)  # fmt: skip
+LINEAR_EUROS = Kind(
+    slug="linear_euros",
+    outcome_part=with_threshold(EUROS, "score", 200),
+    content=linear_onnx("LinearRegressor", EURO_LINE, [310.5]),
+    original=weighted_sums(EURO_LINE, [310.5]),
+    link=identity,
+    units=("Euro", "euros"),
+    evaluation={"mean_absolute_error": 41.0},
+)
+LINEAR_CLASSES = Kind(
+    slug="linear_classes",
+    outcome_part=with_classes(PROBABILITY, "class_score"),
+    content=linear_onnx(
+        "LinearClassifier", LINES, [-0.2, 0.1, 0.6], post_transform="SOFTMAX", classlabels_ints=[0, 1, 2]
+    ),
+    original=weighted_sums(LINES, [-0.2, 0.1, 0.6]),
+    link=softmax,
+)
+
+TERMS: dict[str, Any] = {
+    "format": "klarbescheid-terms/1",
+    "link": "logistic",
+    "intercepts": [-0.2],
+    "terms": [
+        {"axes": [{"feature": "income_eur_month", "cuts": [1000.0, 1500.0, 2500.0]}], "scores": [0.9, 0.4, -0.1, -1.2]},
+        {"axes": [{"feature": "home", "categories": ["rented", "owned", "shelter"]}], "scores": [0.1, -0.4, 0.6]},
+        {
+            "axes": [
+                {"feature": "household_size", "cuts": [3.0]},
+                {"feature": "single_parent", "categories": ["false", "true"]},
+            ],
+            "scores": [[-0.2, 0.1], [0.05, 0.7]],
+        },
+    ],
+}
+
+
+def _term_scores(row: Row) -> list[float]:
+    income, persons, home, alone = row
+    of_income = 0.9 if income < 1000 else 0.4 if income < 1500 else -0.1 if income < 2500 else -1.2
+    together = ((-0.2, 0.1), (0.05, 0.7))[persons >= 3][int(alone)]
+    return [-0.2 + of_income + (0.1, -0.4, 0.6)[int(home)] + together]
+
+
+TERMS_WITH_PAIRS = Kind(
+    slug="terms_with_pairs",
+    outcome_part=with_threshold(PROBABILITY, "log_odds", 0.5),
+    content=json.dumps(TERMS).encode(),
+    original=_term_scores,
+    link=logistic,
+    model_file="terms.json",
+)
+
+
+def _network(n_features: int, n_scores: int, seed: int) -> tuple[Numbers, Numbers]:
+    generator = np.random.default_rng(seed)
+    inner = generator.normal(0, 0.8, (n_features, 5))
+    inner[0] /= 1000  # incomes are large numbers
+    return inner.astype(np.float32).astype(float), generator.normal(0, 1.5, (5, n_scores)).astype(np.float32).astype(
+        float
+    )
+
+
+def network_onnx(inner: Numbers, outer: Numbers, ending: str) -> bytes:
+    """Write a small neural network: nothing in it is trees, sums or terms."""
+    nodes = [
+        helper.make_node("MatMul", ["rows", "inner"], ["sums"]),
+        helper.make_node("Tanh", ["sums"], ["bent"]),
+        helper.make_node("MatMul", ["bent", "outer"], ["together"]),
+        helper.make_node(ending, ["together"], ["scores"]),
+    ]
+    return _as_onnx(nodes, len(inner), outer.shape[1], label=False, inner=inner, outer=outer)
+
+
+def network(
+    inner: Numbers, outer: Numbers, ending: Callable[[list[float]], list[float]]
+) -> Callable[[Row], list[float]]:
+    """The original of such a network; its additive score is its score."""
+
+    def score(row: Row) -> list[float]:
+        bent = [math.tanh(math.fsum(a * b for a, b in zip(row, column, strict=True))) for column in inner.T]
+        return ending([math.fsum(a * b for a, b in zip(bent, column, strict=True)) for column in outer.T])
+
+    return score
+
+
+_NETWORK, _CLASS_NETWORK, _WIDE_NETWORK = _network(4, 1, 3), _network(4, 3, 8), _network(14, 1, 6)
+
+BLACK_BOX = Kind(
+    slug="black_box",
+    outcome_part=with_threshold(PROBABILITY, "score", 0.12),
+    content=network_onnx(*_NETWORK, "Sigmoid"),
+    original=network(*_NETWORK, logistic),
+    link=identity,
+)
+BLACK_BOX_OF_CLASSES = Kind(
+    slug="black_box_classes",
+    outcome_part=with_classes(PROBABILITY, "score"),
+    content=network_onnx(*_CLASS_NETWORK, "Softmax"),
+    original=network(*_CLASS_NETWORK, softmax),
+    link=identity,
+)
+WIDE_BLACK_BOX = Kind(
+    slug="wide_black_box",
+    outcome_part=with_threshold(POINTS, "score", -2.5),
+    content=network_onnx(*_WIDE_NETWORK, "Identity"),
+    original=network(*_WIDE_NETWORK, identity),
+    link=identity,
+    units=("Punkte", "points"),
+    evaluation={"mean_absolute_error": 0.5},
+    n_more=10,
+)
+
+KINDS = (
+    FOREST_OF_LOG_ODDS,
+    FOREST_OF_EUROS,
+    FOREST_OF_CLASS_SCORES,
+    FOREST_OF_VOTES,
+    LINEAR_LOG_ODDS,
+    LINEAR_EUROS,
+    LINEAR_CLASSES,
+    SCORECARD,
+    TERMS_WITH_PAIRS,
+    BLACK_BOX,
+    BLACK_BOX_OF_CLASSES,
+    WIDE_BLACK_BOX,
+)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from explainer.attribution_methods.coalition_game import CoalitionGame
 from explainer.attribution_methods.exact_enumeration import MAX_FEATURES, ExactEnumeration
 from explainer.attribution_methods.exact_forest import ExactForest
 from explainer.attribution_methods.forest_layout import ForestLayout
@@ -17,12 +18,16 @@ from explainer.attribution_methods.method_choice import (
     choose_method,
     usable_cores,
 )
+from explainer.attribution_methods.noticeable_interactions import PreparedInteractions
 from explainer.attribution_methods.sampled_permutation import SampledPermutation
+from explainer.attribution_methods.table_cache import TableCache
+from explainer.attribution_methods.term_sums import TermSums
 from explainer.explanations.attribution import Attribution, AttributionMethod
 from models.forest import Forest
-from models.linear_model import AdditiveModel, PointsTable
+from models.linear_model import LinearModel, PointsTable
 from models.package import Background, ModelPackage
 from models.scoring_model import OneOfSeveralScores, Scores, ScoringModel
+from models.term_model import TermModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +51,7 @@ def prepare_method(
     budget_bytes: int = DEFAULT_BUDGET_BYTES,
     many_rows: bool = False,
     threads: int | None = None,
+    cache: TableCache | None = None,
 ) -> PreparedMethod:
     """Choose and prepare the best exact method for a forest; done once, before the first case.
 
@@ -56,6 +62,7 @@ def prepare_method(
         budget_bytes: Memory the method may hold.
         many_rows: Whether thousands of rows are to be explained at once, not one case at a time.
         threads: Threads among which many rows are divided; None for one per usable core.
+        cache: Where compiled leaf tables are kept between starts; None to make them anew each time.
 
     Returns:
         The method, ready for any number of threads.
@@ -63,44 +70,37 @@ def prepare_method(
     Raises:
         UnsupportedModelError: If no exact method fits into memory.
     """
-    if forest.encoding is not None:
-        return _leaf_tables_behind_preprocessing(forest, background_rows, background_weights, budget_bytes)
+    threads = threads or usable_cores()
     choice = choose_method(
-        ForestLayout.of(forest), len(background_rows), budget_bytes=budget_bytes, many_rows=many_rows
+        ForestLayout.of(forest), len(background_rows), budget_bytes=budget_bytes, many_rows=many_rows, threads=threads
     )
-    computer = _build(choice, forest, background_rows, background_weights, threads or usable_cores())
+    computer = _build(choice, forest, background_rows, background_weights, threads, cache)
     return PreparedMethod(computer=computer, choice=replace(choice, memory_bytes=computer.memory_bytes))
 
 
-def _leaf_tables_behind_preprocessing(
-    forest: Forest, rows: NDArray[np.float64], weights: NDArray[np.float64], budget_bytes: int
-) -> PreparedMethod:
-    computer = ExactForest(forest, rows, weights, table_bytes=budget_bytes)
-    choice = MethodChoice(
-        name=MethodName.LEAF_TABLES,
-        reason="Columns of the trees are made from raw features, and the tables of all leaves fit.",
-        memory_bytes=computer.memory_bytes,
-        budget_bytes=budget_bytes,
-    )
-    return PreparedMethod(computer=computer, choice=choice)
-
-
-def _build(
-    choice: MethodChoice, forest: Forest, rows: NDArray[np.float64], weights: NDArray[np.float64], threads: int
+def _build(  # noqa: PLR0917 -- what prepare_method was given
+    choice: MethodChoice,
+    forest: Forest,
+    rows: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    threads: int,
+    cache: TableCache | None,
 ) -> AttributionComputer:
     if choice.name is MethodName.LEAF_TABLES:
         return ExactForest(forest, rows, weights, table_bytes=choice.budget_bytes)
-    # Here and not above, because these load numba, which most installations never need.
-    if choice.name is MethodName.LEAF_TABLES_BATCH:
-        from explainer.attribution_methods.leaf_table_batch import LeafTableBatch  # noqa: PLC0415
+    # Here and not above, because these load numba, which small models never need.
+    if choice.name is MethodName.COMPILED_LEAF_TABLES:
+        from explainer.attribution_methods.compiled_leaf_tables import CompiledLeafTables  # noqa: PLC0415
 
-        return LeafTableBatch(forest, rows, weights, table_bytes=choice.budget_bytes, threads=threads)
+        return CompiledLeafTables(forest, rows, weights, table_bytes=choice.budget_bytes, threads=threads, cache=cache)
     from explainer.attribution_methods.deep_forest import DeepForest  # noqa: PLC0415
 
     return DeepForest(forest, rows, weights, threads=threads)
 
 
-def methods_for(package: ModelPackage, *, budget_bytes: int = DEFAULT_BUDGET_BYTES) -> tuple[PreparedMethod, ...]:
+def methods_for(
+    package: ModelPackage, *, budget_bytes: int = DEFAULT_BUDGET_BYTES, cache: TableCache | None = None
+) -> tuple[PreparedMethod, ...]:
     """Prepare the best method for single cases of a model: one for each of its scores.
 
     This is the one place that knows which kind of model is explained how.
@@ -108,6 +108,7 @@ def methods_for(package: ModelPackage, *, budget_bytes: int = DEFAULT_BUDGET_BYT
     Args:
         package: A verified package.
         budget_bytes: Memory that all of them may hold together.
+        cache: See :func:`prepare_method`.
 
     Returns:
         The methods, ready for any number of threads: one, or one for each class in the order of the card.
@@ -115,35 +116,44 @@ def methods_for(package: ModelPackage, *, budget_bytes: int = DEFAULT_BUDGET_BYT
     Raises:
         UnsupportedModelError: If there is no method within the memory allowed.
     """
+    share = budget_bytes // package.n_scores
+    return tuple(_method_for(package, position, share, cache) for position in range(package.n_scores))
+
+
+def _method_for(package: ModelPackage, position: int, budget_bytes: int, cache: TableCache | None) -> PreparedMethod:
     rows, weights = package.background.rows, package.background.weights
-    positions = range(package.n_scores)
     match package.reading:
         case Forest():
-            share = budget_bytes // package.n_scores
-            forests = [package.reading.for_output(position) for position in positions]
-            return tuple(prepare_method(forest, rows, weights, budget_bytes=share) for forest in forests)
+            forest = package.reading.for_output(position)
+            return prepare_method(forest, rows, weights, budget_bytes=budget_bytes, cache=cache)
+        case LinearModel():
+            return _of_sum(ExactLinear(package.reading.for_output(position), rows, weights), budget_bytes)
         case PointsTable():
-            return (_in_closed_form(package.reading, rows, weights, budget_bytes),)
+            return _of_sum(ExactLinear(package.reading, rows, weights), budget_bytes)
+        case TermModel():
+            return _of_sum(TermSums(package.reading.for_output(position), rows, weights), budget_bytes)
         case None:
-            return tuple(_by_asking(package, position, budget_bytes) for position in positions)
+            return _by_asking(one_score_of(package, position), package.background, budget_bytes)
 
 
-def _in_closed_form(
-    model: AdditiveModel, rows: NDArray[np.float64], weights: NDArray[np.float64], budget_bytes: int
-) -> PreparedMethod:
-    computer = ExactLinear(model, rows, weights)
+def one_score_of(package: ModelPackage, position: int) -> ScoringModel:
+    """Give the model of a package as one with a single score, for several classes that of one of them."""
+    return package.model if package.n_scores == 1 else OneOfSeveralScores(package.model, position)
+
+
+def _of_sum(computer: ExactLinear | TermSums, budget_bytes: int) -> PreparedMethod:
+    alone = isinstance(computer, ExactLinear)
     choice = MethodChoice(
-        name=MethodName.CLOSED_FORM,
-        reason="The score is a sum with one part for each feature.",
+        name=MethodName.CLOSED_FORM if alone else MethodName.TERM_SUMS,
+        reason=f"The score is a sum of parts over one {'feature' if alone else 'or two features'} each.",
         memory_bytes=computer.memory_bytes,
         budget_bytes=budget_bytes,
     )
     return PreparedMethod(computer=computer, choice=choice)
 
 
-def _by_asking(package: ModelPackage, position: int, budget_bytes: int) -> PreparedMethod:
-    model = package.model if package.n_scores == 1 else OneOfSeveralScores(package.model, position)
-    computer = method_for_black_box(model, package.background)
+def _by_asking(model: ScoringModel, background: Background, budget_bytes: int) -> PreparedMethod:
+    computer = method_for_black_box(model, background)
     exact = isinstance(computer, ExactEnumeration)
     choice = MethodChoice(
         name=MethodName.EXACT_ENUMERATION if exact else MethodName.SAMPLED_PERMUTATION,
@@ -190,6 +200,29 @@ def method_for_black_box(model: ScoringModel, background: Background) -> Attribu
     if model.n_features <= MAX_FEATURES:
         return ExactEnumeration(model, background.rows, background.weights)
     return SampledPermutation(model, background.rows, background.weights)
+
+
+def interactions_for(package: ModelPackage, position: int = 0) -> PreparedInteractions:
+    """Prepare what finds interactions of a model's cases.
+
+    Args:
+        package: The verified package.
+        position: For several classes the one that is explained.
+
+    Returns:
+        What computes interactions, or the reason why nothing does.
+    """
+    rows, weights = package.background.rows, package.background.weights
+    game = CoalitionGame(one_score_of(package, position).additive_score, rows, weights)
+    match package.reading:
+        case Forest():
+            return PreparedInteractions.of_forest(package.reading.for_output(position), game)
+        case LinearModel() | PointsTable():
+            return PreparedInteractions.of_sum(game)
+        case TermModel():
+            return PreparedInteractions.of_terms(TermSums(package.reading.for_output(position), rows, weights), game)
+        case None:
+            return PreparedInteractions.of_black_box(game)
 
 
 def _computed(computer: AttributionComputer, row: NDArray[np.float64]) -> tuple[Scores, AttributionMethod]:

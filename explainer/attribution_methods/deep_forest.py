@@ -41,7 +41,7 @@ class DeepForest:
         forest: The trees.
         background_rows: Raw rows, shape (m, n_features).
         background_weights: Shape (m,), not negative, sum above zero; only their proportions count.
-        column_to_player: Shape (n_features,), see :meth:`ForestLayout.of`.
+        column_to_player: Shape (n_columns,), see :meth:`ForestLayout.of`.
         threads: Threads among which many rows are divided; one row always takes one.
 
     Attributes:
@@ -72,13 +72,13 @@ class DeepForest:
                 f"computed for at most {MAX_PLAYERS_PER_PATH}. Train with less deep trees."
             )
         shares = background_weights / background_weights.sum()
-        self._n_features = forest.n_features
+        self._encode = forest.encode
         self._n_players = layout.n_players
         self._longest_path = layout.longest_path
         self._most_players = layout.most_players
         self._threads = threads
         self._nodes = Nodes(*(np.ascontiguousarray(getattr(layout, name)) for name in Nodes._fields))
-        self._background = _background_of(layout, _as_runtime(background_rows), shares)
+        self._background = _background_of(layout, forest.encode(background_rows), shares)
         self.expected_value = float(shares @ forest.additive_score(background_rows))
         self.leaf_scale = forest.sum_of_largest_leaves
         self.memory_bytes = (
@@ -96,7 +96,7 @@ class DeepForest:
             Shape (n_rows, n_players), in the additive unit. A row's numbers do not depend on the other rows.
         """
         contributions = np.zeros((len(rows), self._n_players))
-        values = _as_runtime(rows)
+        values = np.ascontiguousarray(self._encode(rows))
         parts = max(1, min(self._threads, len(rows) // _ROWS_PER_THREAD))
         if parts == 1:
             self._add_contributions(values, contributions)
@@ -121,12 +121,6 @@ class DeepForest:
             rows=np.zeros((n_bits + 4) * (frames + 2), dtype=np.uint32),
             frames=np.zeros(frames + 1, dtype=FRAME),
         )
-
-
-def _as_runtime(rows: Numbers) -> NDArray[np.float32]:
-    """The runtime compares 32-bit numbers, so the same comparison must be made here; beyond them lies infinity."""
-    with np.errstate(over="ignore"):
-        return np.ascontiguousarray(rows, dtype=np.float32)
 
 
 def _bytes_of(arrays: NamedTuple) -> int:

@@ -56,7 +56,7 @@ class ExactEnumeration:
                 f"{MAX_FEATURES}. Contributions of this model can only be sampled."
             )
         self._game = CoalitionGame(score_function(model, unit), background_rows, background_weights)
-        self._coalitions = _all_coalitions(model.n_features)
+        self._coalitions = all_coalitions(model.n_features)
         self.expected_value = self._game.expected_value
         self.leaf_scale = self._game.largest_score
         self.memory_bytes = self._game.memory_bytes
@@ -81,7 +81,7 @@ class ExactEnumeration:
         return contributions
 
 
-def _all_coalitions(n_features: int) -> NDArray[np.bool_]:
+def all_coalitions(n_features: int) -> NDArray[np.bool_]:
     """All coalitions in the order of their numbers: bit i of the number says whether feature i is in."""
     numbers = np.arange(1 << n_features)[:, np.newaxis]
     return np.asarray((numbers >> np.arange(n_features)) & 1, dtype=np.bool_)

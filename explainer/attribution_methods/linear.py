@@ -2,8 +2,9 @@
 
 Where no feature changes what another one does, joining a coalition always adds the same, whatever its size. So the
 Shapley value of a feature is the part its value brings minus the weighted mean of that part over the background; for a
-linear model coefficient * (value - mean) (Štrumbelj and Kononenko, "Explaining prediction models and individual
-predictions with feature contributions", Knowledge and Information Systems 41, 2014).
+linear model coefficient * (value - mean), added up over the columns that are made from the feature (Štrumbelj and
+Kononenko, "Explaining prediction models and individual predictions with feature contributions", Knowledge and
+Information Systems 41, 2014).
 """
 
 import numpy as np
@@ -19,7 +20,7 @@ class ExactLinear:
     """Computes exact contributions in closed form; nothing changes after it is built, so threads may share it.
 
     Args:
-        model: A linear model or a table of points.
+        model: A linear model of one output or a table of points.
         background_rows: Raw rows, shape (m, n_features).
         background_weights: Shape (m,), not negative, sum above zero; only their proportions count.
 
@@ -28,6 +29,9 @@ class ExactLinear:
         expected_value: Weighted mean additive score over the background.
         leaf_scale: |intercept| plus, for each feature, the largest |part| over the background.
         memory_bytes: Memory held: one mean part for each feature.
+
+    Raises:
+        ModelFeaturesMismatchError: If the model has several outputs or says nothing about a value of the background.
     """
 
     method = METHOD
@@ -48,7 +52,9 @@ class ExactLinear:
             rows: Raw rows, shape (n_rows, n_features).
 
         Returns:
-            Shape (n_rows, n_features), in the additive unit; not a number where the model says nothing about a value.
-            A row's numbers do not depend on the other rows.
+            Shape (n_rows, n_features), in the additive unit. A row's numbers do not depend on the other rows.
+
+        Raises:
+            ModelFeaturesMismatchError: If the model says nothing about a value.
         """
         return np.asarray(self._model.parts_of(rows) - self._mean_parts, dtype=np.float64)

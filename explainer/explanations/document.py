@@ -82,6 +82,26 @@ class Contribution(_Part):
     sentence: str
 
 
+class InteractionPart(_Part):
+    """What two features did together beyond what each did alone, in the document's additive unit, and its sentence.
+
+    Half of it is part of each of the two contributions.
+    """
+
+    features: tuple[str, str]
+    labels: tuple[str, str]
+    value: float
+    strength: Literal["strong", "clear", "slight"]
+    sentence: str
+
+
+class NoInteractionsPart(_Part):
+    """Why no two features are named that did something together."""
+
+    reason: str
+    sentence: str
+
+
 class Method(_Part):
     """How the contributions were computed; ``stopped`` stands there for sampled contributions only."""
 
@@ -181,8 +201,16 @@ class Text(_Part):
     sections: tuple[Section, ...]
 
 
+def _is_absent(part: object) -> bool:
+    return part is None
+
+
 class ExplanationDocument(_Part):
-    """One explanation for one audience in one language."""
+    """One explanation for one audience in one language.
+
+    ``interactions`` and ``no_interactions`` are there for caseworkers and auditors only. The list is absent where
+    interactions were not computed, and empty where none was noticeable; ``no_interactions`` says why in both cases.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
@@ -201,6 +229,8 @@ class ExplanationDocument(_Part):
     expected_value: float | None
     unit: str
     contributions: tuple[Contribution, ...]
+    interactions: tuple[InteractionPart, ...] | None = Field(default=None, exclude_if=_is_absent)
+    no_interactions: NoInteractionsPart | None = Field(default=None, exclude_if=_is_absent)
     additivity_gap: float | None
     additivity_tolerance: float | None = None
     method: Method | None
@@ -219,7 +249,7 @@ class ExplanationDocument(_Part):
 
     @field_serializer("produced_at")
     def _utc_seconds(self, moment: datetime) -> str:
-        return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return moment_text(moment)
 
     def as_json(self) -> dict[str, Any]:
         """The document as plain JSON values, numbers quantised to 1e-9."""
@@ -231,6 +261,11 @@ class ExplanationDocument(_Part):
     def canonical_bytes(self) -> bytes:
         """RFC 8785 bytes: what is hashed, logged and stored."""
         return canonical_json(self.as_json())
+
+
+def moment_text(moment: datetime) -> str:
+    """How the document spells a moment in UTC: to the second."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _quantised(value: Any) -> Any:

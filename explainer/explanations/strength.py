@@ -78,4 +78,6 @@ def additive_distance(card: ModelCard, additive_scores: Sequence[float], positio
     threshold = card.threshold
     if card.additive_unit == "log_odds":
         threshold = math.log(threshold) - math.log1p(-threshold)
+    elif card.additive_unit == "log_score":
+        threshold = math.log(threshold)
     return abs(score - threshold)

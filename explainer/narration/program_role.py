@@ -116,7 +116,8 @@ def _persons_number(narrator: Narrator, scored: ScoreNumbers) -> str:
     facts = narrator.facts
     card = facts.card
     of_class = scored.of_outcome is not None
-    kind = "score_of_class" if of_class else "score" if card.score.is_probability else "score_in_unit"
+    same_number = card.additive_unit == "score" and not card.score.is_probability
+    kind = "score_of_class" if of_class else "score_in_unit" if same_number else "score"
     said = [
         narrator.say(
             f"program_role.{kind}",

@@ -14,6 +14,13 @@ class Backend(Protocol):
     rolls back, releases every lock, surfaces to the caller and leaves the backend usable.
     """
 
+    @property
+    def reads_at_once(self) -> bool:
+        """Whether a reading waits for nobody, so that an event loop may do it itself."""
+
+    def reading_once(self) -> AbstractContextManager[Connection]:
+        """A connection for one statement, which is of one moment by itself."""
+
     def reading(self) -> AbstractContextManager[Connection]:
         """A read-only transaction that sees one committed state from its first statement to its last."""
 

@@ -46,6 +46,17 @@ class PostgresqlBackend:
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
 
+    @property
+    def reads_at_once(self) -> bool:
+        """Every reading is a journey to the server and back."""
+        return False
+
+    @contextmanager
+    def reading_once(self) -> Iterator[Connection]:
+        """A connection for one statement; a transaction is begun around it all the same."""
+        with self._reading_engine.connect() as connection:
+            yield connection
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A read-only transaction that sees one snapshot."""

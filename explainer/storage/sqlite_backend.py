@@ -51,6 +51,17 @@ class SqliteBackend:
         self._writing_engine = _engine(url, self._prepare_writer, connections=1)
         self._reading_engine = _engine(url, self._prepare_reader, connections=64)
 
+    @property
+    def reads_at_once(self) -> bool:
+        """In WAL mode readers neither wait for writers nor hold them up, and the file is on this machine."""
+        return True
+
+    @contextmanager
+    def reading_once(self) -> Iterator[Connection]:
+        """A connection for one statement, which is of one moment by itself."""
+        with self._reading_engine.connect() as connection:
+            yield connection
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A read-only transaction; in WAL mode it neither waits for writers nor holds them up."""

@@ -3,16 +3,19 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
 
-from explainer.attribution_methods.choose import PreparedMethod, attribute, methods_for
+from explainer.attribution_methods.choose import PreparedMethod, attribute, interactions_for, methods_for
 from explainer.attribution_methods.method import AttributionComputer
 from explainer.attribution_methods.method_choice import MethodChoice
+from explainer.attribution_methods.noticeable_interactions import PreparedInteractions
 from explainer.decisions.decision import Value
 from explainer.explanations.assess_reliability import assess_reliability
+from explainer.explanations.interactions import CaseInteractions
 from explainer.explanations.model_outcome import ModelOutcome, outcome_of_row
 from explainer.explanations.numbers import ExplanationNumbers, ScoreNumbers
 from explainer.explanations.strength import DEFAULT_CUTOFFS, Yardstick, additive_distance
@@ -121,6 +124,34 @@ class ExplainedModel:
             recourse=find_recourse(self.package, inputs, self.search_space),
         )
 
+    def interactions_of(self, inputs: Mapping[str, Value], scored: ScoreNumbers) -> CaseInteractions:
+        """Find what two details of one case do together; for staff, at the time they ask.
+
+        Args:
+            inputs: Feature name to value.
+            scored: Score and contributions of this case.
+
+        Returns:
+            The strongest, checked against these contributions and the model's own scores, or why there are none.
+
+        Raises:
+            InvalidInputError: If the inputs do not fit the card.
+        """
+        row, position = self._row_of(inputs), self._position_of(scored.of_outcome)
+        if position not in self._interactions:
+            self._interactions[position] = interactions_for(self.package, position)
+        return self._interactions[position].noticeable(
+            row,
+            scored.attribution,
+            self.yardstick_for(self._additive_scores(row), position),
+            self.package.card.feature_names,
+        )
+
+    @cached_property
+    def _interactions(self) -> dict[int, PreparedInteractions]:
+        # Each is prepared when staff first ask: most processes never need it.
+        return {}
+
     def input_digest(self, inputs: Mapping[str, Value]) -> str:
         """Fingerprint of a case's inputs: what ties stored numbers to the case they belong to.
 
@@ -155,13 +186,9 @@ class ExplainedModel:
         )
 
     def _score_numbers(self, row: NDArray[np.float64], score: float, now: ModelOutcome) -> ScoreNumbers:
-        classes = self.package.card.outcome_of_class
-        position = 0 if now.of_outcome is None else classes.index(now.of_outcome)
+        position = self._position_of(now.of_outcome)
         attribution = attribute(self.methods[position].computer, self.package, row, position)
-        additive_scores = [attribution.additive_score]
-        if classes:
-            additive_scores = self.package.model.additive_score(row[np.newaxis])[0].tolist()
-        yardstick = self.yardstick_for(additive_scores, position)
+        yardstick = self.yardstick_for(self._additive_scores(row), position)
         return ScoreNumbers(
             score=score,
             attribution=attribution,
@@ -170,6 +197,12 @@ class ExplainedModel:
             of_outcome=now.of_outcome,
             class_scores=now.class_scores,
         )
+
+    def _position_of(self, outcome: str | None) -> int:
+        return 0 if outcome is None else self.package.card.outcome_of_class.index(outcome)
+
+    def _additive_scores(self, row: NDArray[np.float64]) -> list[float]:
+        return [float(score) for score in np.ravel(self.package.model.additive_score(row[np.newaxis]))]
 
     def _row_of(self, inputs: Mapping[str, Value]) -> NDArray[np.float64]:
         return to_row(self.package.card.features, inputs)

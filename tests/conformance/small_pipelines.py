@@ -13,6 +13,7 @@ from skl2onnx.common.data_types import FloatTensorType, Int64TensorType, StringT
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import GradientBoostingClassifier
 from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
@@ -32,7 +33,7 @@ class Pipeline:
         content: As ONNX.
         card: Its features, in another order than the graph's inputs.
         rows: Raw rows, shape (n, 5), in the card's order.
-        scores: scikit-learn's probabilities of these rows.
+        scores: scikit-learn's probabilities of these rows; one column per class if there are more than two.
     """
 
     content: bytes
@@ -42,7 +43,19 @@ class Pipeline:
 
 
 def one_hot_pipeline(*, zipmap: bool = False, n_rows: int = 160) -> Pipeline:
-    """Fit imputer, scaler, one-hot and ordinal encoders and boosted trees over numbers, texts and integers."""
+    """Fit imputer, scaler, one-hot and ordinal encoders and boosted trees for two classes."""
+    frame, odds = _cases(n_rows)
+    trees = GradientBoostingClassifier(n_estimators=25, max_depth=4, random_state=1)
+    return _fitted(frame, (odds > odds.median()).astype(int), trees, zipmap=zipmap)
+
+
+def linear_pipeline(*, n_rows: int = 160) -> Pipeline:
+    """Fit imputer, scaler, one-hot and ordinal encoders and a linear model for three classes."""
+    frame, odds = _cases(n_rows)
+    return _fitted(frame, np.digitize(odds, [-0.3, 0.5]), LogisticRegression(max_iter=1000))
+
+
+def _cases(n_rows: int) -> tuple[pd.DataFrame, pd.Series]:
     generator = np.random.default_rng(11)
     frame = pd.DataFrame(
         {
@@ -56,7 +69,10 @@ def one_hot_pipeline(*, zipmap: bool = False, n_rows: int = 160) -> Pipeline:
     # Which housing counts depends on income and status, so that columns of one feature interact with others.
     wanted = frame["housing"].map({"rent": 0.4, "own": -1.5, "shelter": 1.5, "family": -0.2})
     odds = wanted * np.where(frame["income"] < 1500, 1.6, -0.5) + frame["children"] * (frame["status"] == "none")
-    target = (odds + generator.normal(0, 0.3, n_rows) > odds.median()).astype(int)
+    return frame, odds + generator.normal(0, 0.3, n_rows)
+
+
+def _fitted(frame: pd.DataFrame, target: Any, classifier: Any, *, zipmap: bool = False) -> Pipeline:
     encode = ColumnTransformer(
         [
             ("numbers", make_pipeline(SimpleImputer(), StandardScaler()), ["income", "age"]),
@@ -64,7 +80,7 @@ def one_hot_pipeline(*, zipmap: bool = False, n_rows: int = 160) -> Pipeline:
             ("counts", OrdinalEncoder(), ["children"]),
         ]
     )
-    model = make_pipeline(encode, GradientBoostingClassifier(n_estimators=25, max_depth=4, random_state=1))
+    model = make_pipeline(encode, classifier)
     model.fit(frame, target)
     kinds: dict[str, Any] = {"children": Int64TensorType, "housing": StringTensorType, "status": StringTensorType}
     inputs = [(name, kinds.get(name, FloatTensorType)([None, 1])) for name in FEATURES]
@@ -80,7 +96,8 @@ def one_hot_pipeline(*, zipmap: bool = False, n_rows: int = 160) -> Pipeline:
     )
     columns = {**frame, "housing": frame["housing"].map(HOUSING.index), "status": frame["status"].map(STATUS.index)}
     rows = np.column_stack([np.asarray(columns[name], dtype=np.float64) for name in card.feature_names])
-    return Pipeline(content, card, rows, np.asarray(model.predict_proba(frame)[:, 1]))
+    chances = np.asarray(model.predict_proba(frame))
+    return Pipeline(content, card, rows, chances[:, 1] if chances.shape[1] == 2 else chances)
 
 
 def with_plain_integers(make_node: Callable[..., onnx.NodeProto]) -> Callable[..., onnx.NodeProto]:

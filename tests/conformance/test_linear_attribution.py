@@ -1,16 +1,20 @@
 """The closed form passes the checks of every method, on forests of one split per tree, which are tables of points."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from explainer.attribution_methods.linear import ExactLinear
-from explainer.errors import AdditivityError
-from explainer.explanations.attribution import Attribution
+from models.errors import ModelFeaturesMismatchError
 from models.forest import Forest
 from models.linear_model import CategoryPoints, IntervalPoints, LinearModel, PointsTable
+from models.onnx_linear import read_linear_model
+from models.onnx_model import OnnxModel
 from tests.conformance import checks_attribution as checks
 from tests.conformance.small_forests import Split, forest, random_forest
+from tests.conformance.small_pipelines import Pipeline, linear_pipeline
 from tests.conformance.test_attribution_methods import CHECKS, Check
 
 Numbers = NDArray[np.float64]
@@ -92,32 +96,66 @@ def test_closed_form_that_is_broken_is_caught(broken: checks.Maker, check: Check
 def test_linear_model_agrees_with_brute_force_and_the_linear_explainer_of_shap() -> None:
     shap = pytest.importorskip("shap", reason="shap is a development dependency")
     generator = np.random.default_rng(1)
-    model = LinearModel(intercept=0.5, coefficients=generator.normal(size=6))
+    model = LinearModel(intercepts=np.array([0.5]), coefficients=generator.normal(size=(1, 6)))
     background, rows = generator.normal(2, 3, (120, 6)), generator.normal(size=(5, 6))
     weights = generator.uniform(0.1, 5, 120)
     found = ExactLinear(model, background, weights).contributions_of(rows)
     np.testing.assert_allclose(found, checks.brute_force(model, background, weights, rows), rtol=0, atol=1e-10)
     masker = shap.maskers.Independent(background, max_samples=len(background))
-    theirs = shap.LinearExplainer((model.coefficients, model.intercept), masker).shap_values(rows)
+    theirs = shap.LinearExplainer((model.coefficients[0], model.intercept), masker).shap_values(rows)
     unweighted = ExactLinear(model, background, np.ones(120)).contributions_of(rows)
     np.testing.assert_allclose(unweighted, theirs, rtol=0, atol=1e-10)
 
 
 def test_scale_of_rounding_is_the_largest_parts_added_up() -> None:
-    model = LinearModel(intercept=-2.0, coefficients=np.array([3.0, 0.5]))
+    model = LinearModel(intercepts=np.array([-2.0]), coefficients=np.array([[3.0, 0.5]]))
     background = np.array([[1.0, 8.0], [-4.0, 2.0]])
     assert ExactLinear(model, background, np.ones(2)).leaf_scale == 2 + 12 + 4
 
 
-def test_value_a_scorecard_says_nothing_about_is_not_explained() -> None:
+@pytest.mark.parametrize("value", [np.nan, 2.0])
+def test_value_a_scorecard_says_nothing_about_is_refused(value: float) -> None:
     table = PointsTable(intercept=0.0, tables=(CategoryPoints(points=(1.0, 2.0)),))
     computer = ExactLinear(table, np.array([[0.0], [1.0]]), np.ones(2))
-    row = np.array([[np.nan]])
-    with pytest.raises(AdditivityError, match="not a finite number"):
-        Attribution(
-            contributions=tuple(computer.contributions_of(row)[0]),
-            expected_value=computer.expected_value,
-            additive_score=float(table.additive_score(row)[0]),
-            leaf_scale=computer.leaf_scale,
-            method=computer.method,
-        )
+    with pytest.raises(ModelFeaturesMismatchError, match="says nothing about"):
+        computer.contributions_of(np.array([[value]]))
+    with pytest.raises(ModelFeaturesMismatchError, match="says nothing about"):
+        ExactLinear(table, np.array([[0.0], [value]]), np.ones(2))
+    with_bin = PointsTable(intercept=0.0, tables=(CategoryPoints(points=(1.0, 2.0), missing=-3.0),))
+    found = ExactLinear(with_bin, np.array([[0.0], [1.0]]), np.ones(2)).contributions_of(np.array([[np.nan]]))
+    assert found.tolist() == [[-4.5]]
+
+
+@pytest.fixture(scope="module")
+def pipeline() -> Pipeline:
+    return linear_pipeline()
+
+
+def test_contributions_of_a_linear_pipeline_are_those_of_all_coalitions_of_raw_features(pipeline: Pipeline) -> None:
+    model = read_linear_model(pipeline.content, pipeline.card.features)
+    runtime = OnnxModel(pipeline.content, pipeline.card)
+    background, rows = pipeline.rows[:40], pipeline.rows[40:50]
+    weights = np.random.default_rng(1).uniform(0.1, 5, 40)
+    assert runtime.n_outputs == model.n_outputs == 3
+    for output in range(3):
+        one = model.for_output(output)
+        computer = ExactLinear(one, background, weights)
+        found = computer.contributions_of(rows)
+        np.testing.assert_allclose(found, checks.brute_force(one, background, weights, rows), rtol=0, atol=1e-10)
+        sums = found.sum(axis=1) + computer.expected_value
+        np.testing.assert_allclose(sums, runtime.additive_score(rows)[:, output], rtol=0, atol=1e-5)
+        backwards = computer.contributions_of(rows[::-1])[::-1]
+        alone = np.concatenate([computer.contributions_of(row[np.newaxis]) for row in rows])
+        assert np.array_equal(found, backwards)
+        assert np.array_equal(found, alone)
+
+
+def test_columns_given_to_the_wrong_feature_are_caught(pipeline: Pipeline) -> None:
+    """The broken twin: still additive, but another game."""
+    model = read_linear_model(pipeline.content, pipeline.card.features).for_output(1)
+    assert model.encoding is not None
+    shifted = np.roll(model.encoding.feature_of_column, 1)
+    twin = replace(model, encoding=replace(model.encoding, feature_of_column=shifted))
+    background, rows, weights = pipeline.rows[:40], pipeline.rows[40:50], np.ones(40)
+    truth = checks.brute_force(model, background, weights, rows)
+    assert np.abs(ExactLinear(twin, background, weights).contributions_of(rows) - truth).max() > 0.01

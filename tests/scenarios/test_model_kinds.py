@@ -13,7 +13,7 @@ from explainer.demo.run_demo import demo_settings
 from explainer.use_cases.grant_access import add_case_system, add_staff
 from explainer.use_cases.service import Service
 from tests.demo_city import free_port, serving
-from tests.model_kinds import INPUTS, KINDS, Kind, row_of
+from tests.model_kinds import KINDS, WIDE_BLACK_BOX, Kind
 
 LANGUAGES = ("de", "en")
 
@@ -33,11 +33,11 @@ class City:
             body = {
                 "model": kind.slug,
                 "case_reference": f"AZ {kind.slug}",
-                "inputs": dict(INPUTS),
+                "inputs": kind.inputs,
                 "decided_by": "person",
-                "outcome": self.service.model(kind.slug).outcome_of(INPUTS).outcome,
+                "outcome": self.service.model(kind.slug).outcome_of(kind.inputs).outcome,
                 "reasons": "Die Nachweise liegen vor.",
-                "score_used": float(max(kind.link(kind.original(row_of(INPUTS))))),
+                "score_used": float(max(kind.link(kind.original(kind.row_of(kind.inputs))))),
             }
             answer = httpx.post(f"{self.base_url}/api/v1/decisions", json=body, headers=self.case_system, timeout=60)
             assert answer.status_code == 201, answer.text
@@ -82,7 +82,7 @@ def test_contributions_are_those_of_the_original_s_own_score(
     city: City, kind: Kind, language: str, audience: str
 ) -> None:
     document = city.explain(kind, audience, language)
-    additive = kind.original(row_of(INPUTS))
+    additive = kind.original(kind.row_of(kind.inputs))
     scores = kind.link(additive)
     explained = scores.index(max(scores))
     tolerance = city.service.model(kind.slug).package.additive_tolerance
@@ -90,15 +90,18 @@ def test_contributions_are_those_of_the_original_s_own_score(
     assert abs(total - additive[explained]) <= tolerance
     assert document["score"]["value"] == pytest.approx(scores[explained], abs=tolerance)
     assert document["score"]["additive_value"] == pytest.approx(additive[explained], abs=tolerance)
-    assert {part["feature"] for part in document["contributions"]} == set(INPUTS)
-    assert document["method"]["exact"]
+    assert {part["feature"] for part in document["contributions"]} == set(kind.inputs)
+    assert document["method"]["exact"] == (kind is not WIDE_BLACK_BOX)
+    if kind is WIDE_BLACK_BOX:
+        assert document["method"]["standard_error"] > 0
+        assert document["method"]["stopped"] in ("precise_enough", "budget_used")
     assert "not_met" not in document["checklist"].values()
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.slug)
 def test_score_and_outcome_are_those_the_card_describes(city: City, kind: Kind) -> None:
     document, card = city.explain(kind, "auditor", "en"), city.service.model(kind.slug).package.card
-    scores = kind.link(kind.original(row_of(INPUTS)))
+    scores = kind.link(kind.original(kind.row_of(kind.inputs)))
     if kind.classes:
         expected = kind.classes[scores.index(max(scores))]
         assert document["threshold"] is None
@@ -135,8 +138,8 @@ def test_a_changed_detail_that_is_told_really_changes_the_original_s_outcome(
     told = document["counterfactuals"] + document["disputed"]
     assert told, "these models are made so that there is something to tell"
     for one in told:
-        changed = {**INPUTS, **{change["feature"]: change["to"] for change in one["changes"]}}
-        scores = kind.link(kind.original(row_of(changed)))
+        changed = {**kind.inputs, **{change["feature"]: change["to"] for change in one["changes"]}}
+        scores = kind.link(kind.original(kind.row_of(changed)))
         if kind.classes:
             assert kind.classes[scores.index(max(scores))] == one["outcome"] != now
         else:

@@ -132,25 +132,6 @@ def test_what_changes_the_score_behind_the_trees_is_refused_by_name() -> None:
         read_forest(model.SerializeToString())
 
 
-def _scores_times(factor: float) -> bytes:
-    model = load_model_from_string(Ensemble(trees=(STUMP,)).to_onnx())
-    model.graph.initializer.append(helper.make_tensor("factor", TensorProto.FLOAT, [1], [factor]))
-    model.graph.node.append(helper.make_node("Mul", ["scores", "factor"], ["other"]))
-    model.graph.output[1].name = "other"
-    content: bytes = model.SerializeToString()
-    return content
-
-
-def test_scores_times_one_are_read_as_without_because_onnxmltools_writes_that_for_lightgbm() -> None:
-    plain = read_forest(Ensemble(trees=(STUMP,)).to_onnx())
-    np.testing.assert_array_equal(read_forest(_scores_times(1.0)).score(COLUMN), plain.score(COLUMN))
-
-
-def test_scores_times_two_are_another_number_and_refused() -> None:
-    with pytest.raises(UnsupportedModelError, match="Mul"):
-        read_forest(_scores_times(2.0))
-
-
 def test_a_classifier_with_zipmap_is_read_as_without() -> None:
     plain = Ensemble(trees=(STUMP,)).to_onnx()
     model = load_model_from_string(plain)

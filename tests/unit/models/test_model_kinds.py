@@ -21,7 +21,7 @@ from tests.unit.models.tree_models import Ensemble, Leaf
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.slug)
 def test_original_runtime_and_our_reading_agree(tmp_path: Path, kind: Kind) -> None:
     package = load_package(kind.write(tmp_path))
-    rows = kinds.some_rows(200, seed=3)
+    rows = kind.rows(200, seed=3)
     scores = kind.scores_of(rows)
     assert scores.shape == ((200, len(kind.classes)) if kind.classes else (200,))
     np.testing.assert_allclose(package.model.score(rows), scores, rtol=0, atol=package.score_tolerance)
@@ -33,7 +33,7 @@ def test_original_runtime_and_our_reading_agree(tmp_path: Path, kind: Kind) -> N
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.slug)
 def test_one_other_reference_score_is_refused_with_row_and_distance(tmp_path: Path, kind: Kind) -> None:
-    scores = kind.scores_of(kinds.some_rows(60, seed=2))
+    scores = kind.scores_of(kind.rows(60, seed=2))
     scores[17] *= 0.99
     folder = kind.write(tmp_path, reference={"scores": scores})
     with pytest.raises(ModelScoresDifferError, match=r"row 17 of reference\.npz.*1 of 60 rows"):
@@ -67,7 +67,7 @@ def test_a_wrong_base_value_is_named_as_the_likely_cause(tmp_path: Path, kind: K
 
 @pytest.mark.parametrize("kind", [one for one in KINDS if one.classes], ids=lambda kind: kind.slug)
 def test_swapped_classes_are_refused_with_the_order_that_would_fit(tmp_path: Path, kind: Kind) -> None:
-    scores = kind.scores_of(kinds.some_rows(60, seed=2))
+    scores = kind.scores_of(kind.rows(60, seed=2))
     folder = kind.write(tmp_path, reference={"scores": scores[:, [0, 2, 1]]})
     with pytest.raises(ModelScoresDifferError, match="if the model's classes were 'no_help', 'full_help', 'some_help'"):
         load_package(folder)
@@ -83,7 +83,7 @@ def test_a_card_with_another_order_of_classes_than_the_original_is_refused(tmp_p
 @pytest.mark.parametrize("name", ["one score for each row", "two classes"])
 def test_a_reference_of_another_number_of_classes_is_refused(tmp_path: Path, name: str) -> None:
     kind = kinds.FOREST_OF_CLASS_SCORES
-    scores = kind.scores_of(kinds.some_rows(60, seed=2))
+    scores = kind.scores_of(kind.rows(60, seed=2))
     classes = {"two classes": {"scores": scores[:, :2], "classes": np.array(kinds.CLASSES[:2])}}
     folder = kind.write(tmp_path, reference=classes.get(name, {"scores": scores[:, 0], "classes": np.array([])}))
     with pytest.raises((ModelFeaturesMismatchError, MalformedPackageError), match="classes"):

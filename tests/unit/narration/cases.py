@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import date
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 from explainer.decisions.decision import DecisionStatus, Remedy, Value
 from explainer.explanations.counterfactual import Change, Counterfactual
 from explainer.explanations.document import Audience, ExplanationDocument, Language
+from explainer.explanations.interactions import CaseInteractions, WhyNoInteractions
 from explainer.explanations.numbers import ScoreNumbers
 from explainer.narration.document_builder import build_document
 from explainer.narration.facts import Facts
@@ -25,6 +26,7 @@ from tests.builders import (
     card_data,
     no_recourse,
     some_facts,
+    some_interactions,
     some_numbers,
     some_recourse,
     some_reliability,
@@ -70,6 +72,13 @@ def case_in_role(role: str, *, outcome: str = "refused", **changes: Any) -> Case
     """Make a case of a program with another role, decided by a person."""
     card = a_card(role=role, **changes)
     return case_with(card=card, decision=a_decision(role=card.role, outcome=outcome, model=a_model_version(card)))
+
+
+def case_with_interactions(interactions: CaseInteractions) -> Case:
+    """Make a case whose details work together, or whose explanation says why none do; subjects are not told."""
+    return lambda audience, language: some_facts(
+        audience, language, interactions=None if audience == "subject" else interactions
+    )
 
 
 def granted() -> Case:
@@ -227,9 +236,9 @@ EUROS = {"unit": {"de": "Euro", "en": "euros"}, "scale": 1, "decimals": 2}
 NOT_COUNTED = {"confusion": None, "auc": None, "calibration": (), "threshold": None}
 
 
-def in_euros(score: float = 720.5, **evaluation: Any) -> Case:
+def in_euros(score: float = 720.5, additive_unit: str = "score", **evaluation: Any) -> Case:
     """A program whose number is an amount of money: a little help is refused."""
-    card = a_card(score={**card_data()["score"], **EUROS}, additive_unit="score", threshold=600)
+    card = a_card(score={**card_data()["score"], **EUROS}, additive_unit=additive_unit, threshold=600)
     scored = score_in_own_unit(score, score - 600.0)
     recourse = some_recourse(counterfactuals=(a_counterfactual(score=580.25),))
     numbers = some_numbers(card=card, score_numbers=scored, recourse=recourse)
@@ -269,6 +278,7 @@ def of_three_classes(role: str = "sorts", **changes: Any) -> Case:
 CASES: Mapping[str, Case] = {
     "euros": in_euros(),
     "euros_near_the_threshold": in_euros(600.004, accuracy=None),
+    "logarithms_of_euros": in_euros(additive_unit="log_score"),
     "three_classes": of_three_classes(near=True),
     "three_classes_suggested": of_three_classes("suggests"),
     "three_classes_calculated": of_three_classes("calculates"),
@@ -325,6 +335,12 @@ CASES: Mapping[str, Case] = {
         contributions=(0.9, -0.5, 0.4, 0.3, -0.2, 0.001),
         strengths=("strong", "clear", "clear", "clear", "slight", "negligible"),
     ),
+    "interactions_strong": case_with_interactions(some_interactions(1.2, -1.1, 0.5)),
+    "interactions_clear": case_with_interactions(some_interactions(-0.5, 0.2, -0.1)),
+    **{
+        f"interactions_{why}": case_with_interactions(CaseInteractions(none_because=why))
+        for why in get_args(WhyNoInteractions)
+    },
     "higher_is_better": where_higher_is_better(),
     "near_threshold": near_the_threshold(),
     "almost_certain": case_with_score(0.998),
