@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from models import manifest
-from models.agreement import Agreement
 from models.black_box import BlackBox, check_rows_are_independent
 from models.card import ModelCard, parse_card
 from models.encoding import check_encoding
@@ -18,6 +17,7 @@ from models.linear_model import LinearModel
 from models.manifest import read_verified, write_manifest
 from models.read_model import Reading, ReadModel, read_model
 from models.row_tables import Background, Reference, check_columns, parse_background, parse_reference
+from models.score_comparison import ScoreComparison
 from models.scoring_model import Rows, Scores, ScoringModel
 from models.term_model import TermModel, check_terms
 
@@ -67,6 +67,13 @@ class ModelPackage:
     def n_scores(self) -> int:
         """Scores the model gives each case: 1, or one for each of several classes."""
         return max(1, len(self.card.outcome_of_class))
+
+    @property
+    def features_used(self) -> frozenset[int]:
+        """Positions of the features that the model reads, as far as anybody knows: all of them where nobody does."""
+        if isinstance(self.reading, Forest):
+            return self.reading.features_used
+        return frozenset(range(len(self.card.features)))
 
     @property
     def reference_rows(self) -> Rows:
@@ -195,15 +202,15 @@ def _check_scores(package: ModelPackage) -> None:
             " The model carries base_values, which onnxruntime 1.32 misreads for two classes:"
             " add them to the leaves of one tree and convert again."
         )
-    agreement = Agreement(
+    comparison = ScoreComparison(
         score_tolerance=package.score_tolerance,
         additive_tolerance=package.additive_tolerance,
         classes=package.card.outcome_of_class,
         hint=hint,
     )
-    agreement.with_original(model.score(reference.rows), reference, whose="the runtime's score")
+    comparison.with_original(model.score(reference.rows), reference, whose="the runtime's score")
     if reading is None:
         return
-    agreement.with_original(reading.score(reference.rows), reference, whose="the score read from the model file")
+    comparison.with_original(reading.score(reference.rows), reference, whose="the score read from the model file")
     for rows, name in ((reference.rows, manifest.REFERENCE), (package.background.rows, manifest.BACKGROUND)):
-        agreement.of_runtime_and_reading(model, reading, rows, name=name)
+        comparison.of_runtime_and_reading(model, reading, rows, name=name)

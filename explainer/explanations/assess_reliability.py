@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explainer.explanations.reliability import CalibratedCount, Reliability
+from explainer.explanations.similar_cases import SimilarCases
+from explainer.explanations.stability import Stability
 from models.package import ModelPackage
 
 NEAR_THRESHOLD = 0.05
@@ -19,7 +21,13 @@ NEAR_SHARE_OF_SPREAD = 0.1
 
 
 def assess_reliability(
-    package: ModelPackage, row: NDArray[np.float64], score: float, class_scores: Sequence[float] = ()
+    package: ModelPackage,
+    row: NDArray[np.float64],
+    score: float,
+    class_scores: Sequence[float] = (),
+    *,
+    similar: SimilarCases | None = None,
+    stability: Stability | None = None,
 ) -> Reliability:
     """Say how far one score can be trusted.
 
@@ -28,6 +36,8 @@ def assess_reliability(
         row: Raw row, shape (n_features,).
         score: The model's score of this row, in the card's score unit.
         class_scores: For several classes the scores of all of them, ``score`` being the highest.
+        similar: What is known about the cases of the background that are most like this one.
+        stability: How much the contributions differ between blocks of the background.
 
     Returns:
         What the evaluation, the threshold and the background say about it.
@@ -44,6 +54,8 @@ def assess_reliability(
             name for name, is_outside in zip(package.card.feature_names, outside, strict=True) if is_outside
         ),
         background_gap=package.background.mean_score_gap,
+        similar=similar,
+        stability=stability,
     )
 
 

@@ -21,7 +21,8 @@ class ScoreNumbers:
         class_scores: For several classes all scores, in the order of the card's classes.
 
     Raises:
-        ValueError: If there is not one strength for each contribution, or the highest of the class scores is another.
+        ValueError: If there is not one strength, or not one spread, for each contribution, or the highest of the class
+            scores is another.
     """
 
     score: float
@@ -38,6 +39,9 @@ class ScoreNumbers:
             self.class_scores, default=self.score
         ) != self.score:
             raise ValueError("Of several classes the one with the highest score is explained.")
+        stability = self.reliability.stability
+        if stability is not None and len(stability.spreads) != len(self.attribution.contributions):
+            raise ValueError("Every contribution has exactly one spread, where spreads were computed.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -68,14 +68,15 @@ def numbers_from_bytes(raw: bytes) -> ExplanationNumbers:
 
 
 def _leave_out_what_came_later(plain: dict[str, Any]) -> None:
-    # Without these fields, numbers of exact methods and of models with one score keep the bytes they always had.
+    # Where these fields say nothing they are left out, so that numbers keep the bytes they had before there were such.
     scored = plain["score_numbers"]
     if scored is not None:
         if scored["of_outcome"] is None:
             del scored["of_outcome"], scored["class_scores"]
-        method = scored["attribution"]["method"]
-        if method["stopped_because"] is None:
-            del method["stopped_because"]
+        method, reliability = scored["attribution"]["method"], scored["reliability"]
+        for part, later in ((method, "stopped_because"), (reliability, "similar"), (reliability, "stability")):
+            if part[later] is None:
+                del part[later]
 
 
 def _unreadable() -> UntrustworthyExplanationError:

@@ -69,15 +69,34 @@ def additive_distance(card: ModelCard, additive_scores: Sequence[float], positio
         position: Of the class that is explained.
 
     Returns:
-        Not negative. A probability's threshold p is ln(p / (1 - p)) in log-odds.
+        Not negative.
     """
     score = additive_scores[position]
     if card.threshold is None:
         others = [other for place, other in enumerate(additive_scores) if place != position]
         return abs(score - max(others))
+    return abs(score - additive_threshold(card))
+
+
+def additive_threshold(card: ModelCard) -> float:
+    """Give the card's threshold in the additive unit.
+
+    Args:
+        card: Of a model with a threshold.
+
+    Returns:
+        ln(p / (1 - p)) for log-odds, ln(t) for logarithms of the score, else the threshold itself.
+
+    Raises:
+        TypeError: If the card has several classes and no threshold.
+    """
     threshold = card.threshold
-    if card.additive_unit == "log_odds":
-        threshold = math.log(threshold) - math.log1p(-threshold)
-    elif card.additive_unit == "log_score":
-        threshold = math.log(threshold)
-    return abs(score - threshold)
+    if threshold is None:
+        raise TypeError("several classes have no threshold")
+    match card.additive_unit:
+        case "log_odds":
+            return math.log(threshold) - math.log1p(-threshold)
+        case "log_score":
+            return math.log(threshold)
+        case _:
+            return threshold

@@ -14,13 +14,13 @@ from explainer.attribution_methods.method import AttributionComputer
 from explainer.attribution_methods.method_choice import MethodChoice
 from explainer.attribution_methods.noticeable_interactions import PreparedInteractions
 from explainer.decisions.decision import Value
-from explainer.explanations.assess_reliability import assess_reliability
 from explainer.explanations.interactions import CaseInteractions
 from explainer.explanations.model_outcome import ModelOutcome, outcome_of_row
 from explainer.explanations.numbers import ExplanationNumbers, ScoreNumbers
 from explainer.explanations.strength import DEFAULT_CUTOFFS, Yardstick, additive_distance
 from explainer.recourse.action_set import SearchSpace
 from explainer.recourse.search import find_recourse
+from explainer.use_cases.case_reliability import CaseReliability
 from models.canonical_json import canonical_json
 from models.features import from_row, to_row
 from models.package import ModelPackage
@@ -38,12 +38,14 @@ class ExplainedModel:
         spreads: For each method the weighted standard deviation of its additive score over the background: what
             contributions are measured against.
         search_space: Where recourse is searched.
+        case_reliability: Says how far a case's score and reasons can be trusted.
     """
 
     package: ModelPackage
     methods: tuple[PreparedMethod, ...]
     spreads: tuple[float, ...]
     search_space: SearchSpace
+    case_reliability: CaseReliability
 
     @classmethod
     def prepare(cls, package: ModelPackage) -> "ExplainedModel":
@@ -57,6 +59,7 @@ class ExplainedModel:
 
         Raises:
             UnsupportedModelError: If its contributions cannot be computed within the memory allowed.
+            MethodsDisagreeError: If two ways to compute contributions give different ones.
         """
         rows, weights = package.background.rows, package.background.weights
         scores = package.model.additive_score(rows).reshape(len(rows), -1)
@@ -64,11 +67,13 @@ class ExplainedModel:
         methods = methods_for(package)
         for prepared in methods:
             LOG.info("%s: contributions by %s", package.card.slug, prepared.choice)
+        space = SearchSpace.of(package)
         return cls(
             package=package,
             methods=methods,
             spreads=tuple(np.sqrt(np.average((scores - mean) ** 2, axis=0, weights=weights)).tolist()),
-            search_space=SearchSpace.of(package),
+            search_space=space,
+            case_reliability=CaseReliability.prepare(package, methods, space.spreads),
         )
 
     @property
@@ -193,7 +198,7 @@ class ExplainedModel:
             score=score,
             attribution=attribution,
             strengths=tuple(yardstick.strength_of(part) for part in attribution.contributions),
-            reliability=assess_reliability(self.package, row, score, now.class_scores),
+            reliability=self.case_reliability.of(row, now, attribution),
             of_outcome=now.of_outcome,
             class_scores=now.class_scores,
         )

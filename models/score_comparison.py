@@ -15,7 +15,7 @@ MOST_PERMUTED_CLASSES = 6
 
 
 @dataclass(frozen=True, kw_only=True)
-class Agreement:
+class ScoreComparison:
     """How closely scores must agree, and what may be wrong where they do not.
 
     Attributes:
