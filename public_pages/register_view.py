@@ -115,7 +115,7 @@ def what_weighs(entry: RegisterEntry, language: Language) -> WhatWeighs | None:
             FeatureInfluence(
                 feature=one.feature,
                 label=features[one.feature].label(language),
-                strength=one.strength if one.mean_size else "none",
+                strength=one.strength if one.importance else "none",
                 share=one.share * 100,
                 direction=_direction(one, features[one.feature]),
                 bars=tuple(
@@ -137,7 +137,7 @@ def what_weighs(entry: RegisterEntry, language: Language) -> WhatWeighs | None:
 
 
 def _direction(overview: FeatureOverview, feature: Feature) -> str:
-    if not overview.mean_size:
+    if not overview.importance:
         return "nothing"
     if feature.kind == "boolean" and overview.direction in ("rising", "falling"):
         return f"yes_{overview.direction}"

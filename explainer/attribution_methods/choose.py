@@ -42,6 +42,10 @@ class PreparedMethod:
     computer: AttributionComputer
     choice: MethodChoice
 
+    def charged(self, what: str, needed_bytes: int) -> "PreparedMethod":
+        """Charge more memory to the same budget; see :meth:`MethodChoice.charged`."""
+        return replace(self, choice=self.choice.charged(what, needed_bytes))
+
 
 def prepare_method(
     forest: Forest,

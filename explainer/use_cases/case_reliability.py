@@ -63,8 +63,7 @@ class CaseReliability:
         blocks: list[BlockContributions | None] = []
         agreements: list[Agreement] = []
         for position, method in enumerate(methods):
-            free_bytes = method.choice.budget_bytes - method.choice.memory_bytes
-            prepared = blocks_for(package, position, budget_bytes=free_bytes)
+            prepared = blocks_for(package, position, budget_bytes=method.choice.free_bytes)
             LOG.info("%s: ten blocks of the background, %s", package.card.slug, prepared)
             blocks.append(prepared.computer)
             agreements += _agreements(package, position, method.computer, prepared.computer)
@@ -81,6 +80,11 @@ class CaseReliability:
             blocks=tuple(blocks),
             agreements=tuple(agreements),
         )
+
+    @property
+    def memory_bytes(self) -> tuple[int, ...]:
+        """Memory that the tables for blocks of the background hold, for each score of the model."""
+        return tuple(0 if one is None else one.memory_bytes for one in self.blocks)
 
     def of(self, row: NDArray[np.float64], now: ModelOutcome, attribution: Attribution) -> Reliability:
         """Say how far one case's score and reasons can be trusted.

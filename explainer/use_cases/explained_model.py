@@ -65,15 +65,20 @@ class ExplainedModel:
         scores = package.model.additive_score(rows).reshape(len(rows), -1)
         mean = np.average(scores, axis=0, weights=weights)
         methods = methods_for(package)
-        for prepared in methods:
-            LOG.info("%s: contributions by %s", package.card.slug, prepared.choice)
         space = SearchSpace.of(package)
+        reliability = CaseReliability.prepare(package, methods, space.spreads)
+        methods = tuple(
+            method.charged("tables for blocks of the background", held)
+            for method, held in zip(methods, reliability.memory_bytes, strict=True)
+        )
+        for method in methods:
+            LOG.info("%s: contributions by %s", package.card.slug, method.choice)
         return cls(
             package=package,
             methods=methods,
             spreads=tuple(np.sqrt(np.average((scores - mean) ** 2, axis=0, weights=weights)).tolist()),
             search_space=space,
-            case_reliability=CaseReliability.prepare(package, methods, space.spreads),
+            case_reliability=reliability,
         )
 
     @property

@@ -68,7 +68,7 @@ def overview_of(model: ExplainedModel) -> Overview | None:
         said.append(
             FeatureOverview(
                 feature=features[position].name,
-                mean_size=round(effect.importance, DIGITS),
+                importance=round(effect.importance, DIGITS),
                 share=round(effect.importance / whole, DIGITS) if whole else 0.0,
                 strength=_strength(model, effect),
                 direction=effect.direction,
