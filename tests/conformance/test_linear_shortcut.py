@@ -1,5 +1,6 @@
 """Lines and tables say what the runtime says; where they cannot, there is no shortcut."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
@@ -150,3 +151,16 @@ def test_line_that_bends_among_the_rows_is_caught_even_if_the_graph_was_misread(
     misread = replace(model, forms=FeatureForms(straight=frozenset({0, 1}), listed={}))
     assert shortcut_of(misread, ROWS + 0.5) is misread
     assert isinstance(shortcut_of(misread, ROWS / 8), LinearShortcut)
+
+
+@pytest.mark.parametrize("by_the_runtime", [False, True])
+def test_sixteen_threads_get_the_numbers_of_one(
+    pipeline: Pipeline, model: LinearModel, *, by_the_runtime: bool
+) -> None:
+    rows = pipeline.rows
+    asked = replace(model, forms=None) if by_the_runtime else model
+    computer = ExactLinear(asked, rows[:40], np.ones(40))
+    alone = computer.contributions_of(rows)
+    with ThreadPoolExecutor(16) as pool:
+        together = list(pool.map(lambda row: computer.contributions_of(row[np.newaxis])[0], [*rows, *rows[::-1]]))
+    assert np.array_equal(together, [*alone, *alone[::-1]])
