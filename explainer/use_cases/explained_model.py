@@ -14,7 +14,6 @@ from explainer.attribution_methods.method import AttributionComputer
 from explainer.attribution_methods.method_choice import MethodChoice
 from explainer.attribution_methods.noticeable_interactions import PreparedInteractions
 from explainer.decisions.decision import Value
-from explainer.explanations.assess_reliability import assess_reliability
 from explainer.explanations.attribution import Attribution
 from explainer.explanations.interactions import CaseInteractions
 from explainer.explanations.model_outcome import ModelOutcome, outcome_of_row
@@ -22,6 +21,7 @@ from explainer.explanations.numbers import ExplanationNumbers, ScoreNumbers
 from explainer.explanations.strength import DEFAULT_CUTOFFS, Yardstick, additive_threshold
 from explainer.recourse.action_set import SearchSpace
 from explainer.recourse.search import find_recourse
+from explainer.use_cases.case_reliability import CaseReliability
 from models.canonical_json import canonical_json
 from models.features import from_row, to_row
 from models.package import ModelPackage
@@ -40,6 +40,7 @@ class ExplainedModel:
         spread: Weighted standard deviation of the additive score over the background: what contributions are measured
             against.
         search_space: Where recourse is searched.
+        case_reliability: Says how far a case's score and reasons can be trusted.
     """
 
     package: ModelPackage
@@ -47,6 +48,7 @@ class ExplainedModel:
     method_choice: MethodChoice
     spread: float
     search_space: SearchSpace
+    case_reliability: CaseReliability
 
     @classmethod
     def prepare(cls, package: ModelPackage) -> "ExplainedModel":
@@ -60,18 +62,23 @@ class ExplainedModel:
 
         Raises:
             UnsupportedModelError: If its contributions cannot be computed exactly within the memory allowed.
+            MethodsDisagreeError: If two ways to compute contributions give different ones.
         """
         background = package.background
         scores = package.model.additive_score(background.rows)
         mean = np.average(scores, weights=background.weights)
         prepared = method_for(package)
-        LOG.info("%s: contributions by %s", package.card.slug, prepared.choice)
+        space = SearchSpace.of(package)
+        reliability = CaseReliability.prepare(package, prepared.computer, prepared.choice, space.spreads)
+        choice = prepared.choice.charged("tables for blocks of the background", reliability.memory_bytes)
+        LOG.info("%s: contributions by %s", package.card.slug, choice)
         return cls(
             package=package,
             computer=prepared.computer,
-            method_choice=prepared.choice,
+            method_choice=choice,
             spread=float(np.sqrt(np.average((scores - mean) ** 2, weights=background.weights))),
-            search_space=SearchSpace.of(package),
+            search_space=space,
+            case_reliability=reliability,
         )
 
     def outcome_of(self, inputs: Mapping[str, Value]) -> ModelOutcome:
@@ -176,7 +183,7 @@ class ExplainedModel:
             score=score,
             attribution=attribution,
             strengths=tuple(yardstick.strength_of(part) for part in attribution.contributions),
-            reliability=assess_reliability(self.package, row, score),
+            reliability=self.case_reliability.of(row, score, attribution),
         )
 
     def _row_of(self, inputs: Mapping[str, Value]) -> NDArray[np.float64]:

@@ -1,6 +1,7 @@
 """Every kind of case an explanation is written for, by name: what the tests of narration run over."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date
 from functools import cache
 from typing import Any, get_args
@@ -9,6 +10,8 @@ from explainer.decisions.decision import DecisionStatus, Remedy, Value
 from explainer.explanations.counterfactual import Change, Counterfactual
 from explainer.explanations.document import Audience, ExplanationDocument, Language
 from explainer.explanations.interactions import CaseInteractions, WhyNoInteractions
+from explainer.explanations.similar_cases import SimilarCases
+from explainer.explanations.stability import Stability
 from explainer.narration.document_builder import build_document
 from explainer.narration.facts import Facts
 from tests.builders import (
@@ -215,6 +218,18 @@ def deadline_over() -> Case:
     return case_with(decision=a_decision(private=a_private_part(remedy=remedy)))
 
 
+def a_rare_combination() -> SimilarCases:
+    """Similar cases that are further away than those of 99 of 100 others."""
+    return SimilarCases(rows=20, weight=400.0, same_outcome_per_100=60.0, distance=4.2, usual_distance=2.6)
+
+
+def some_stability() -> Stability:
+    """The stability of the valid numbers."""
+    stability = some_reliability().stability
+    assert stability is not None
+    return stability
+
+
 def where_higher_is_better() -> Case:
     """A program whose high numbers are good for the person."""
     card = a_card(outcome_at_or_above="granted", outcome_below="refused")
@@ -291,6 +306,20 @@ CASES: Mapping[str, Case] = {
     "outside_background": case_with_score(reliability=some_reliability(outside_background=("rent_eur_month",))),
     "twice_outside_background": case_with_score(
         reliability=some_reliability(outside_background=("rent_eur_month", "moves_in_year"))
+    ),
+    "rare_combination": case_with_score(reliability=some_reliability(similar=a_rare_combination())),
+    "no_similar_cases": case_with_score(reliability=some_reliability(similar=None)),
+    "order_uncertain": case_with_score(
+        reliability=some_reliability(stability=replace(some_stability(), same_top_reason=6))
+    ),
+    "stability_not_computed": case_with_score(reliability=some_reliability(stability=None)),
+    "tied": case_with_score(
+        contributions=(0.5, -0.9, -0.5002, 0.06, -0.01, 0.0),
+        strengths=("clear", "strong", "strong", "slight", "negligible", "negligible"),
+    ),
+    "tied_at_the_end_of_what_is_told": case_with_score(
+        contributions=(0.9, -0.5, 0.4, 0.3, -0.2, 0.2),
+        strengths=("strong", "clear", "clear", "clear", "slight", "slight"),
     ),
     "not_calibrated": case_with_score(reliability=some_reliability(calibrated=None)),
     "sampled": case_with_score(exact=False),
