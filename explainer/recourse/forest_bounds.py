@@ -18,6 +18,9 @@ from explainer.recourse.score_profile import ForestProfile
 
 Numbers = NDArray[np.float64]
 
+MAX_TABLE = 20_000
+"""Entries of a table of sums; trees that would need a larger one are bounded one by one."""
+
 
 class ForestBounds:
     """Bounds the score where some features of one row vary and all others stay.
@@ -36,13 +39,17 @@ class ForestBounds:
         self._constant = self._sign * profile.cells.base_value
         self._tables = []
         value = self._sign * reachable.value
+        grouped: list[int] = []
         for features, trees in groups.items():
-            in_group = np.isin(reachable.tree, trees)
-            if not features:
-                self._constant += float(value[in_group].sum())
-                continue
-            self._tables.append(_GroupTable.of(features, reachable, np.flatnonzero(in_group), value))
-        grouped = [tree for trees in groups.values() for tree in trees]
+            leaves = np.flatnonzero(np.isin(reachable.tree, trees))
+            if features:
+                table = _GroupTable.of(features, reachable, leaves, value)
+                if table is None:
+                    continue
+                self._tables.append(table)
+            else:
+                self._constant += float(value[leaves].sum())
+            grouped += trees
         rest = np.flatnonzero(~np.isin(reachable.tree, grouped))
         self._value = value[rest]
         self._tree_starts = np.flatnonzero(np.diff(reachable.tree[rest], prepend=-1))
@@ -157,7 +164,10 @@ class _GroupTable:
     minimum: RangeMinimum
 
     @classmethod
-    def of(cls, features: tuple[int, ...], reachable: _Reachable, leaves: Positions, value: Numbers) -> "_GroupTable":
+    def of(
+        cls, features: tuple[int, ...], reachable: _Reachable, leaves: Positions, value: Numbers
+    ) -> "_GroupTable | None":
+        """Add up the leaves of some trees; None where the table would be too large."""
         number = np.full(len(value), -1)
         number[leaves] = np.arange(len(leaves))
         sides = [_side(place, reachable, number, len(leaves)) for place in features]
@@ -165,12 +175,14 @@ class _GroupTable:
             sides.append((np.zeros(reachable.n_cells[features[0]], dtype=np.int64), *_everything(len(leaves))))
         (rows, top, bottom), (columns, left, right) = sides
         shape = (int(rows[-1]) + 2, int(columns[-1]) + 2)
+        if shape[0] * shape[1] > MAX_TABLE:
+            return None
         places = np.concatenate(
             [top * shape[1] + left, bottom * shape[1] + right, top * shape[1] + right, bottom * shape[1] + left]
         )
         steps = value[leaves]
         table = np.bincount(places, np.concatenate([steps, steps, -steps, -steps]), minlength=shape[0] * shape[1])
-        sums = np.cumsum(np.cumsum(table.reshape(shape), axis=0), axis=1)[:-1, :-1]
+        sums: Numbers = np.cumsum(np.cumsum(table.reshape(shape), axis=0), axis=1)[:-1, :-1].astype(np.float64)
         return cls((features[0], features[-1]), rows, columns, RangeMinimum(sums))
 
     def least(self, lowest: Positions, highest: Positions) -> Numbers:
@@ -194,7 +206,7 @@ def _side(
     is_first = np.zeros(reachable.n_cells[place] + 1, dtype=np.bool_)
     is_first[low], is_first[high + 1] = True, True
     is_first[0] = False
-    row_of_cell = np.cumsum(is_first)
+    row_of_cell = np.cumsum(is_first, dtype=np.int64)
     first, following = _everything(n_leaves)
     following[:] = row_of_cell[reachable.n_cells[place] - 1] + 1
     first[leaf], following[leaf] = row_of_cell[low], row_of_cell[high] + 1

@@ -38,7 +38,7 @@ class RangeMinimum:
         least = self._least
         upper_half = np.minimum(least[down, across, top, left], least[down, across, top, further])
         lower_half = np.minimum(least[down, across, lower, left], least[down, across, lower, further])
-        return np.minimum(upper_half, lower_half)
+        return np.asarray(np.minimum(upper_half, lower_half), dtype=np.float64)
 
 
 def _joined(table: Numbers, distance: int, axis: int) -> Numbers:
