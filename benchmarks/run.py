@@ -1,6 +1,7 @@
 """Benchmarks against public peers: every claim is a ratio measured in one run, peers in environments of their own."""
 
 from collections.abc import Callable, Mapping
+from typing import Annotated
 
 import typer
 
@@ -17,12 +18,16 @@ BENCHMARKS: Mapping[str, Callable[[], None]] = {
     "counterfactuals": compare_counterfactuals,
     "http": compare_http,
 }
+NAMES = ", ".join(BENCHMARKS)
 
 
 def main(
-    chosen: list[str] = typer.Argument(default=None, help=f"{', '.join(BENCHMARKS)}; all when none is named."),
+    chosen: Annotated[list[str] | None, typer.Argument(help=f"{NAMES}; all when none is named.")] = None,
 ) -> None:
     """Run the benchmarks that were named, or all."""
+    unknown = sorted(set(chosen or []) - set(BENCHMARKS))
+    if unknown:
+        raise typer.BadParameter(f"{', '.join(unknown)}: there are {NAMES}.")
     for name in chosen or BENCHMARKS:
         BENCHMARKS[name]()
         print()

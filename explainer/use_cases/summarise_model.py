@@ -20,13 +20,10 @@ from explainer.attribution_methods.global_views import (
 from explainer.attribution_methods.method_choice import MethodName
 from explainer.attribution_methods.sampled_permutation import SampledPermutation
 from explainer.explanations.strength import DEFAULT_CUTOFFS, StrengthClass, Yardstick
-from explainer.register.overview import DIGITS, FeatureOverview, MeanScore, Overview
+from explainer.register.overview import DIGITS, OVERVIEW_METHOD, FeatureOverview, MeanScore, Overview
 from explainer.use_cases.explained_model import ExplainedModel
 from models.features import Feature, from_row
 from models.scoring_model import Scores
-
-OVERVIEW_METHOD = "overview/1"
-"""Changes with what is computed here; a published overview of another version is computed again."""
 
 SHOWN_FEATURES = 3
 """So many features get a partial dependence; more curves are not read."""
