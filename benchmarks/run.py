@@ -5,12 +5,19 @@ from collections.abc import Callable, Mapping
 import typer
 
 from benchmarks.attribution import compare_attribution
+from benchmarks.correctness import compare_correctness
 from benchmarks.http_service import compare_http
 
-BENCHMARKS: Mapping[str, Callable[[], None]] = {"attribution": compare_attribution, "http": compare_http}
+BENCHMARKS: Mapping[str, Callable[[], None]] = {
+    "attribution": compare_attribution,
+    "correctness": compare_correctness,
+    "http": compare_http,
+}
 
 
-def main(chosen: list[str] = typer.Argument(default=None, help="attribution, http; all when none is named.")) -> None:
+def main(
+    chosen: list[str] = typer.Argument(default=None, help="attribution, correctness, http; all when none is named."),
+) -> None:
     """Run the benchmarks that were named, or all."""
     for name in chosen or BENCHMARKS:
         BENCHMARKS[name]()
