@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from benchmarks.coalition_oracle import RuntimeScores, WalkedScores, shapley_values
 from benchmarks.exported_models import ExportedModel, exported_models
+from explainer.attribution_methods.compiled_leaf_tables import CompiledLeafTables
 from explainer.attribution_methods.deep_forest import DeepForest
 from explainer.attribution_methods.exact_enumeration import ExactEnumeration
 from explainer.attribution_methods.exact_forest import ExactForest
-from explainer.attribution_methods.leaf_table_batch import LeafTableBatch
 from explainer.attribution_methods.method import AttributionComputer
 from models.errors import ModelUnusableError, UnsupportedModelError
 from models.forest import Forest, read_forest
@@ -44,9 +44,9 @@ EXPECTED_REFUSALS: Mapping[str, str] = {
 
 METHODS: Mapping[str, Callable[[Forest, Rows, Scores], AttributionComputer]] = {
     "leaf tables": ExactForest,
-    "leaf tables, many rows": LeafTableBatch,
+    "compiled leaf tables": CompiledLeafTables,
     "deep forest": DeepForest,
-    "every coalition": lambda forest, rows, weights: ExactEnumeration(_ScoringForest(forest), rows, weights),
+    "every coalition": ExactEnumeration,
 }
 
 
@@ -73,23 +73,6 @@ class Comparison:
     shap: float | None = None
     methods: int = 0
     refused: str = ""
-
-
-@dataclass(frozen=True)
-class _ScoringForest:
-    """A forest as a model that is only asked for scores."""
-
-    forest: Forest
-
-    @property
-    def n_features(self) -> int:
-        return self.forest.n_features
-
-    def score(self, rows: Rows) -> Scores:
-        return self.forest.score(rows)
-
-    def additive_score(self, rows: Rows) -> Scores:
-        return self.forest.additive_score(rows)
 
 
 def compare_correctness() -> None:

@@ -1,17 +1,19 @@
 """Our running service against a FastAPI service around shap: answers a second, latency, memory, start.
 
-Ours does its whole duty for every answer: it checks the access code, opens what is sealed, writes the text, checks it
-against the law's list, seals a copy and commits the log entry with a signed checkpoint. The peer computes contributions
-and nothing else.
+Ours does its whole duty for every answer: it checks the access code, opens what is sealed, commits the log entry with
+a signed checkpoint, and where nothing was computed before also finds the counterfactuals, writes the text and checks it
+against the law's list. The peer computes contributions and nothing else.
 """
 
+import base64
 import json
 import os
+import secrets
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,19 +22,19 @@ from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 from urllib.error import URLError
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
-from benchmarks.http_load import raw_request
+from benchmarks.http_load import answered_about, raw_request
 from benchmarks.peers import PEERS, peer_environment, share_forest
-from explainer.demo.case_system import DemoCaseSystem
-from explainer.demo.demo_cases import MODEL, DemoCase
+from benchmarks.synthetic_package import write_synthetic_package
+from benchmarks.trained_models import trained_model
 from models.catalogue import bundled_packages_folder
 from models.features import from_row
 from models.package import ModelPackage, load_package
 
 SERVER_CPU, LOAD_CPU = 0, 1
 CLIENTS = (1, 16)
-ROUNDS = 3
+ROUNDS = int(os.environ.get("BENCHMARK_ROUNDS", "3"))
 SECONDS = 3.0
 WARM_UP = 0.7
 DECISIONS = 200
@@ -67,12 +69,24 @@ class Contender:
 
 
 def compare_http() -> None:
-    """Start all services, load them in alternating rounds, print the table."""
-    package = load_package(bundled_packages_folder() / MODEL)
+    """Compare with the boosting model that a city's risk or triage model looks like, then with the bundled one."""
+    with TemporaryDirectory() as name:
+        compare_with(write_synthetic_package(trained_model("boosting_300x31"), Path(name), slug="boosting"))
+    compare_with(bundled_packages_folder() / "wohngeld")
+
+
+def compare_with(package_folder: Path) -> None:
+    """Start all services around one model, load them in alternating rounds, print the table.
+
+    Args:
+        package_folder: The package.
+    """
+    package = load_package(package_folder)
     peer = peer_environment("naive_fastapi_shap")
     with TemporaryDirectory() as name, ExitStack() as running:
         folder = Path(name)
-        stored, live = fill_city(package, folder)
+        city = _City(package_folder, folder)
+        stored, live = fill_city(package, city)
         background = package.background.rows
         rows = [raw_request("/explain", {"values": row.tolist()}, {}) for row in package.reference_rows]
         peer_requests = _kept(folder / "peer.json", rows)
@@ -82,15 +96,19 @@ def compare_http() -> None:
         few_file = share_forest(package, background[:PEER_BACKGROUND], background[:1], folder)
         services = []
         for title, command, requests in (
-            ("ours, numbers stored", _our_command(folder), stored),
+            ("ours, already computed", city.command(), stored),
+            ("ours, live", city.command(), live),
             ("shap, path-dependent", [*serve, path_file, "path"], peer_requests),
             (f"shap, background {PEER_BACKGROUND}", [*serve, few_file, "interventional"], peer_requests),
         ):
-            services.append(running.enter_context(serving(title, command, requests)))
-        ours = services[0]
-        # The same process answers live questions; only what is asked differs.
-        services.insert(1, Contender("ours, all live", ours.port, live, ours.start_seconds, ours.process))
-        print(f"HTTP, {MODEL} ({len(package.forest.trees)} trees), {ROUNDS} rounds of {SECONDS:.0f} s, medians")
+            environment = city.environment if title.startswith("ours") else None
+            services.append(running.enter_context(serving(title, command, requests, environment=environment)))
+        for service in services[:2]:
+            look_up_answers(service)
+        sizes = (
+            f"{len(package.forest.trees)} trees, {len(package.card.features)} features, background {len(background)}"
+        )
+        print(f"HTTP, {package.card.slug} ({sizes}), {ROUNDS} rounds of {SECONDS:.0f} s, medians")
         for clients in CLIENTS:
             for _ in range(ROUNDS):
                 for service in services:
@@ -98,21 +116,61 @@ def compare_http() -> None:
         print_table(services)
 
 
-def fill_city(package: ModelPackage, folder: Path) -> tuple[Path, Path]:
-    """Make a demo city with decisions enough that requests do not repeat too soon.
+class _City:
+    """An installation of ours with one model; the same address for every process, whatever port it listens on.
+
+    Args:
+        package_folder: Its only package.
+        folder: Where it keeps its data.
+    """
+
+    def __init__(self, package_folder: Path, folder: Path) -> None:
+        self.folder = folder
+        key_file = folder / "server.key"
+        key_file.touch(mode=0o600)
+        key_file.write_text(base64.b64encode(secrets.token_bytes(32)).decode(), encoding="ascii")
+        given = {
+            "DATABASE_URL": f"sqlite:///{folder / 'city.db'}",
+            "DATA_FOLDER": folder / "data",
+            "SERVER_KEY_FILE": key_file,
+            "PACKAGE_FOLDERS": package_folder,
+            "USE_BUNDLED_PACKAGES": False,
+            "CITY_NAME": "Benchmarkstadt",
+            "BASE_URL": "https://benchmark.example",
+        }
+        self.environment = {f"EXPLAINER_{name}": str(value) for name, value in given.items()}
+
+    def command(self, *words: str) -> list[object]:
+        """Our command line; the service takes its port from the environment."""
+        return [sys.executable, "-m", "explainer.cli", *(words or ("serve",))]
+
+    def add_case_system(self) -> str:
+        """Give a case system access; its key."""
+        done = subprocess.run(  # noqa: S603 -- our own command
+            [str(word) for word in self.command("case-system", "add", "benchmark")],
+            check=True,
+            capture_output=True,
+            text=True,
+            env=os.environ | self.environment,
+        )
+        return done.stdout.rsplit(maxsplit=1)[-1]
+
+
+def fill_city(package: ModelPackage, city: _City) -> tuple[Path, Path]:
+    """Record decisions enough that requests do not repeat too soon.
 
     Args:
         package: The model.
-        folder: Where the city and the files with requests go.
+        city: The installation.
 
     Returns:
         Requests that explain recorded decisions, and requests that explain inputs nobody recorded.
     """
-    port = free_port()
-    with serving("filling", _our_command(folder), folder, port=port, wait_for=folder / "city" / "access.json"):
-        access = json.loads((folder / "city" / "access.json").read_text(encoding="utf-8"))
-        cases = DemoCaseSystem(f"http://127.0.0.1:{port}", access["api_key"])
-        letters = [cases.decide(*_case(package, number)) for number in range(DECISIONS)]
+    slug, bearer = package.card.slug, {"Authorization": f"Bearer {city.add_case_system()}"}
+    with serving("filling", city.command(), city.folder, environment=city.environment) as service:
+        letters = [
+            _post(service.port, "/api/v1/decisions", _case(package, number), bearer) for number in range(DECISIONS)
+        ]
     stored = [
         raw_request(
             f"/api/v1/decisions/{letter['reference']}/explanations",
@@ -123,38 +181,56 @@ def fill_city(package: ModelPackage, folder: Path) -> tuple[Path, Path]:
     ]
     live = [
         raw_request(
-            f"/api/v1/models/{MODEL}/explanations",
+            f"/api/v1/models/{slug}/explanations",
             {"inputs": from_row(package.card.features, row), "purpose": "benchmark", "legal_basis": "benchmark"}
             | {"language": "de"},
-            {"Authorization": f"Bearer {access['api_key']}"},
+            bearer,
         )
         for row in package.reference_rows
     ]
-    return _kept(folder / "stored.json", stored), _kept(folder / "live.json", live)
+    return _kept(city.folder / "stored.json", stored), _kept(city.folder / "live.json", live)
+
+
+def look_up_answers(service: Contender) -> None:
+    """Ask every question once, alone, and note what its case is answered; under load it must be answered the same."""
+    asked = json.loads(service.requests.read_text(encoding="ascii"))
+    with socket.create_connection(("127.0.0.1", service.port)) as connection, connection.makefile("rb") as answers:
+        for one in asked:
+            connection.sendall(one["request"].encode("ascii"))
+            length = 0
+            while (line := answers.readline()) != b"\r\n":
+                if line.lower().startswith(b"content-length:"):
+                    length = int(line.split(b":")[1])
+            one["answered_about"] = answered_about(answers.read(length))
+    service.requests.write_text(json.dumps(asked), encoding="ascii")
 
 
 @contextmanager
 def serving(
-    name: str, command: Sequence[object], requests: Path, *, port: int | None = None, wait_for: Path | None = None
+    name: str, command: Sequence[object], requests: Path, *, environment: Mapping[str, str] | None = None
 ) -> Iterator[Contender]:
     """Run one service on its own CPU until the block ends.
 
     Args:
         name: As the table calls it.
-        command: Starts it; the port comes last.
+        command: Starts it; a peer's port comes last.
         requests: What it will be asked.
-        port: Where it listens; a free one by default.
-        wait_for: A file that must be there too before the block begins.
+        environment: Settings of our service, which takes the port from them; None for a peer.
     """
-    chosen = port or free_port()
+    chosen = free_port()
+    words, settings = [*map(str, command)], {}
+    if environment is None:
+        words.append(str(chosen))
+    else:
+        settings = {**environment, "EXPLAINER_PORT": str(chosen)}
     begin = time.perf_counter()
     with on_cpu(SERVER_CPU):
-        process = subprocess.Popen([*map(str, command), str(chosen)], stdout=subprocess.DEVNULL)  # noqa: S603 -- our own
+        process = subprocess.Popen(  # noqa: S603 -- our own
+            words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | settings
+        )
     try:
         wait_until_up(chosen, process)
         start_seconds = time.perf_counter() - begin
-        while wait_for is not None and not wait_for.exists():
-            time.sleep(0.1)
         yield Contender(name, chosen, requests, start_seconds, process)
     finally:
         process.terminate()
@@ -190,7 +266,7 @@ def put_under_load(service: Contender, clients: int) -> dict[str, float]:
 
 def print_table(services: Sequence[Contender]) -> None:
     """Print medians over the rounds; ratios are ours to a peer's in the same run, above 1 is more."""
-    print(f"{'service':<24}{'clients':>8}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'errors':>8}", end="")
+    print(f"{'service':<24}{'clients':>8}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'errors':>8}{'wrong/seen':>14}", end="")
     print(f"{'/ path-dep.':>13}{'/ bg ' + str(PEER_BACKGROUND):>11}{'p99 / path-dep.':>17}")
     for clients in CLIENTS:
         path, few = (_median_of(service, clients) for service in services[-2:])
@@ -198,6 +274,7 @@ def print_table(services: Sequence[Contender]) -> None:
             seen = _median_of(service, clients)
             print(f"{service.name:<24}{clients:>8}{seen['per_second']:>9.0f}{seen['p50'] * 1e3:>9.2f}", end="")
             print(f"{seen['p99'] * 1e3:>9.1f}{seen['errors']:>8.0f}", end="")
+            print(f"{seen['wrong']:>7.0f}/{seen['looked_at']:<6.0f}", end="")
             print(
                 f"{seen['per_second'] / path['per_second']:>12.2f}x{seen['per_second'] / few['per_second']:>10.2f}x",
                 end="",
@@ -230,32 +307,42 @@ def free_port() -> int:
 def _median_of(service: Contender, clients: int) -> dict[str, float]:
     rounds = service.rounds[clients]
     return {key: median(seen[key] for seen in rounds) for key in rounds[0]} | {
-        "errors": sum(seen["errors"] for seen in rounds)
+        key: sum(seen[key] for seen in rounds) for key in ("errors", "wrong", "looked_at")
     }
 
 
-def _our_command(folder: Path) -> list[object]:
-    return [sys.executable, "-m", "explainer.cli", "demo", "--folder", folder / "city", "--port"]
-
-
-def _case(package: ModelPackage, number: int) -> tuple[DemoCase, str]:
+def _case(package: ModelPackage, number: int) -> dict[str, Any]:
     row = package.reference_rows[number % len(package.reference_rows)]
     score = package.reference_scores[number % len(package.reference_rows)]
-    suggested = package.card.outcome_at_or_above if score >= package.card.threshold else package.card.outcome_below
-    inputs = from_row(package.card.features, row)
-    application: dict[str, Any] = {
-        "model": MODEL,
+    card = package.card
+    inputs = from_row(card.features, row)
+    return {
+        "model": card.slug,
         "case_reference": f"BENCH-{number:04d}",
         "subject_reference": f"benchmark-{number:04d}",
         "inputs": inputs,
-        "sources": {name: {"source": "Ihr Antrag auf Wohngeld", "as_of": "2026-01-15"} for name in inputs},
+        "sources": {name: {"source": "Ihr Antrag", "as_of": "2026-01-15"} for name in inputs},
         "unused_inputs": ["Name", "Anschrift"],
         "decided_by": "person",
+        "outcome": card.outcome_of_score(score).id,
+        "reasons": "Die Angaben stimmen mit den Nachweisen überein.",
         "decided_at": datetime.now(UTC).isoformat(),
     }
-    return DemoCase(application=application), suggested
+
+
+def _post(port: int, path: str, body: Mapping[str, Any], headers: Mapping[str, str]) -> dict[str, Any]:
+    request = Request(
+        f"http://127.0.0.1:{port}{path}",
+        data=json.dumps(body).encode(),
+        headers={"Content-Type": "application/json", **headers},
+        method="POST",
+    )
+    with urlopen(request, timeout=30) as response:  # noqa: S310 -- our own service
+        answer: dict[str, Any] = json.load(response)
+    return answer
 
 
 def _kept(path: Path, requests: Sequence[str]) -> Path:
-    path.write_text(json.dumps(requests), encoding="ascii")
+    asked = [{"request": request, "answered_about": None} for request in requests]
+    path.write_text(json.dumps(asked), encoding="ascii")
     return path

@@ -4,8 +4,18 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
+from models.constraints import Constraint, check_features, moved_along
 from models.domains import Domain
 from models.errors import MalformedPackageError
 from models.features import Feature
@@ -162,6 +172,7 @@ class ModelCard(_Part):
         features: What it reads, in the order of the model's columns.
         not_used: What is provably not an input.
         rules: Statutory rules, in the order they are checked.
+        constraints: How features depend on each other: what an example calculation respects.
         strength_cutoffs: From which size on an influence is called what; none means the product's own.
         limits: Known limits.
     """
@@ -205,6 +216,9 @@ class ModelCard(_Part):
     features: tuple[Feature, ...] = Field(min_length=1)
     not_used: Words
     rules: tuple[StatutoryRule, ...] = ()
+    constraints: tuple[Annotated[Constraint, AfterValidator(check_features)], ...] = Field(
+        default=(), exclude_if=lambda constraints: not constraints
+    )
     strength_cutoffs: StrengthCutoffs | None = None
     limits: tuple[Words, ...]
 
@@ -260,6 +274,12 @@ class ModelCard(_Part):
             unknown = sorted(rule.feature_names - set(self.feature_names))
             problems.extend(f"rule '{rule.id}' reads the unknown feature '{name}'" for name in unknown)
         return problems
+
+    @field_validator("constraints")
+    @classmethod
+    def _check_moved_along(cls, constraints: tuple[Constraint, ...]) -> tuple[Constraint, ...]:
+        moved_along(constraints)  # refuses what would have to move in both directions
+        return constraints
 
 
 def load_card(path: Path) -> ModelCard:

@@ -45,18 +45,20 @@ class Actionable(BaseModel):
     """How a person could change a feature, and how far.
 
     Attributes:
-        direction: Whether the value can rise, fall or both.
-        minimum: Lowest value worth proposing, in the feature's unit.
-        maximum: Highest value worth proposing, in the feature's unit.
-        step: Proposed values lie this far apart, in the feature's unit.
+        direction: Whether the value can rise, fall or both; for booleans, up is from false to true.
+        minimum: Lowest value worth proposing, in the feature's unit; only for numbers.
+        maximum: Highest value worth proposing, in the feature's unit; only for numbers.
+        step: Proposed values lie this far apart, in the feature's unit; only for numbers.
+        categories: Values to which a category could be changed; only for categories.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    direction: Literal["up", "down", "either"]
-    minimum: float
-    maximum: float
-    step: float = Field(gt=0)
+    direction: Literal["up", "down", "either"] = "either"
+    minimum: float = 0
+    maximum: float = 1
+    step: float = Field(default=1, gt=0)
+    categories: tuple[str, ...] = Field(default=(), exclude_if=lambda categories: not categories)
 
     @model_validator(mode="after")
     def _check_order(self) -> Self:
@@ -132,16 +134,23 @@ class Feature(BaseModel):
     def _actionable_problems(self) -> list[str]:
         if self.actionable is None:
             return []
-        problems = []
+        problems = self._actionable_form_problems(self.actionable)
         if self.protected:
             problems.append("a protected feature cannot be actionable")
-        if self.kind not in ("number", "integer"):
-            problems.append("only numbers and integers can be actionable")
         if self.minimum is not None and self.actionable.minimum < self.minimum:
             problems.append("'actionable' reaches below the feature's minimum")
         if self.maximum is not None and self.actionable.maximum > self.maximum:
             problems.append("'actionable' reaches above the feature's maximum")
         return problems
+
+    def _actionable_form_problems(self, actionable: Actionable) -> list[str]:
+        numbers = {"direction", "minimum", "maximum", "step"}
+        needed = {"category": {"categories"}, "boolean": {"direction"}}.get(self.kind, numbers)
+        given = actionable.model_fields_set
+        problems = [f"'actionable' of a {self.kind} needs '{name}'" for name in sorted(needed - given)]
+        problems += [f"'actionable' of a {self.kind} has no '{name}'" for name in sorted(given - needed)]
+        unknown = sorted(set(actionable.categories) - {category.value for category in self.categories})
+        return problems + [f"'actionable' names the unknown category '{name}'" for name in unknown]
 
 
 def problems_with(
@@ -167,9 +176,9 @@ def problems_with(
                 continue
             code, detail = found
         problems.append(InputProblem(f"{pointer}/{_escaped(feature.name)}", code, detail))
-    known = [feature.name for feature in features]
+    known = {feature.name: feature for feature in features}
     problems.extend(
-        InputProblem(f"{pointer}/{_escaped(_printable(name))}", "unknown_feature", _unknown_detail(name, known))
+        InputProblem(f"{pointer}/{_escaped(_printable(name))}", "unknown_feature", _unknown_detail(name, [*known]))
         for name in inputs
         if name not in known
     )

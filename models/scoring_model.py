@@ -5,6 +5,8 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from models.errors import ModelFeaturesMismatchError
+
 Rows = NDArray[np.float64]
 """Raw rows: shape (n_rows, n_features), columns in the order of the card's features, float64."""
 
@@ -41,3 +43,30 @@ class ScoringModel(Protocol):
             Shape (n_rows,): the output before the post transform, in the card's additive unit.
         """
         ...
+
+
+def refuse_row_width(rows: Rows, n_features: int) -> None:
+    """Refuse rows that are no table of so many columns.
+
+    Raises:
+        ModelFeaturesMismatchError: If they are not.
+    """
+    if rows.ndim != 2 or rows.shape[1] != n_features:  # noqa: PLR2004 - a table has two dimensions
+        raise ModelFeaturesMismatchError(f"Rows of shape {rows.shape} do not fit {n_features} features.")
+
+
+def value_not_known(value: float, feature: int) -> ModelFeaturesMismatchError:
+    """Say that a model defines nothing for a value.
+
+    Args:
+        value: The value; NaN means missing.
+        feature: Position of its feature.
+
+    Returns:
+        The error.
+    """
+    spoken = "a missing value" if np.isnan(value) else f"the value {value:g}"
+    return ModelFeaturesMismatchError(
+        f"The model says nothing about {spoken} of feature {feature}, so the case can neither be scored nor explained. "
+        "Send a value that the model knows."
+    )

@@ -23,8 +23,11 @@ from explainer.decisions.decision import (
 from explainer.explanations.attribution import Attribution, AttributionMethod
 from explainer.explanations.counterfactual import Change, Counterfactual, NoCounterfactual, Recourse
 from explainer.explanations.document import Audience, BackgroundRef, Language
+from explainer.explanations.interactions import CaseInteractions, Interaction
 from explainer.explanations.numbers import ExplanationNumbers, ScoreNumbers
 from explainer.explanations.reliability import CalibratedCount, Reliability
+from explainer.explanations.similar_cases import SimilarCases
+from explainer.explanations.stability import Stability
 from explainer.explanations.strength import StrengthClass
 from explainer.narration.facts import Facts
 from models.card import ModelCard
@@ -327,6 +330,8 @@ def some_reliability(**changes: Any) -> Reliability:
         near_threshold=False,
         outside_background=(),
         background_gap=0.004,
+        similar=SimilarCases(rows=20, weight=400.0, same_outcome_per_100=85.0, distance=1.1, usual_distance=2.6),
+        stability=Stability(blocks=10, same_top_reason=9, spreads=(0.12, 0.06, 0.03, 0.02, 0.01, 0.0)),
     )
     return replace(valid, **changes)
 
@@ -368,8 +373,35 @@ def some_score_numbers(
             ),
         ),
         strengths=tuple(strengths),
-        reliability=reliability or some_reliability(),
+        reliability=_for_so_many(len(contributions), reliability or some_reliability()),
     )
+
+
+def some_interactions(*values: float) -> CaseInteractions:
+    """Give interactions of rent, income and household size, slight at first and stronger with their size."""
+    pairs = (
+        ("rent_eur_month", "income_eur_month"),
+        ("income_eur_month", "household_size"),
+        ("rent_eur_month", "household_size"),
+    )
+    return CaseInteractions(
+        noticeable=tuple(
+            Interaction(
+                features=features,
+                value=value,
+                strength="strong" if abs(value) >= 1 else "clear" if abs(value) >= 0.4 else "slight",
+            )
+            for features, value in zip(pairs, values or (-0.45, 0.12), strict=False)
+        )
+    )
+
+
+def _for_so_many(n_features: int, reliability: Reliability) -> Reliability:
+    stability = reliability.stability
+    if stability is None:
+        return reliability
+    spreads = (stability.spreads * n_features)[:n_features]
+    return replace(reliability, stability=replace(stability, spreads=spreads))
 
 
 def a_counterfactual(**changes: Any) -> Counterfactual:

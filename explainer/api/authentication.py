@@ -1,7 +1,7 @@
 """Who is calling the API: a case system, staff or an auditor by Bearer token, a subject by access code."""
 
 import hmac
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
 
@@ -62,6 +62,44 @@ def _staff_in_session(request: Request, service: Service, csrf: str) -> Caller:
     return session.caller
 
 
+def access_code_of(request: Request) -> str | None:
+    """The access code that was sent, or None where somebody else than a subject is asking."""
+    scheme, _, credential = request.headers.get("authorization", "").partition(" ")
+    code = credential.strip()
+    return code if scheme.lower() == "accesscode" and 0 < len(code) <= MAX_HEADER_LENGTH else None
+
+
+def staff_calling(request: Request, service: Service) -> Staff:
+    """Who calls where no access code was sent, for a route that reads its headers itself.
+
+    Raises:
+        NotSignedInError: If nobody is signed in.
+        NotAllowedError: For case systems.
+        CsrfError: If the CSRF token is not the one of the session.
+    """
+    headers = request.headers
+    caller = caller_or_nobody(request, service, headers.get("authorization"), headers.get("x-csrf-token"))
+    if caller is None:
+        raise NotSignedInError("Send 'Authorization: Bearer <key or token>' or 'Authorization: AccessCode <code>'.")
+    if not isinstance(caller, Staff):
+        raise NotAllowedError("A case system cannot ask for a person's explanation.")
+    return caller
+
+
+WHO_ASKS: dict[str, Any] = {
+    "parameters": [
+        {
+            "name": name,
+            "in": "header",
+            "required": False,
+            "schema": {"anyOf": [{"type": "string", "maxLength": MAX_HEADER_LENGTH}, {"type": "null"}]},
+        }
+        for name in ("authorization", "x-csrf-token")
+    ]
+}
+"""What the OpenAPI document says about who asks, for a route that reads its headers itself."""
+
+
 async def some_caller(caller: Annotated[Caller | None, Depends(caller_or_nobody)]) -> Caller:
     """Who calls; nobody is refused."""
     if caller is None:
@@ -83,15 +121,7 @@ async def case_system_or_staff(caller: Annotated[Caller, Depends(some_caller)]) 
     return caller
 
 
-async def subject_or_staff(caller: Annotated[Caller, Depends(some_caller)]) -> Subject | Staff:
-    """A subject or staff; case systems are refused."""
-    if isinstance(caller, CaseSystem):
-        raise NotAllowedError("A case system cannot ask for a person's explanation.")
-    return caller
-
-
 CallerOrNobody = Annotated[Caller | None, Depends(caller_or_nobody)]
 SomeCaller = Annotated[Caller, Depends(some_caller)]
 CaseSystemArg = Annotated[CaseSystem, Depends(case_system)]
 CaseSystemOrStaff = Annotated[CaseSystem | Staff, Depends(case_system_or_staff)]
-SubjectOrStaff = Annotated[Subject | Staff, Depends(subject_or_staff)]

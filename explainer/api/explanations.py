@@ -1,21 +1,30 @@
 """Explanations over HTTP: of a decision, of inputs, and again as they were delivered."""
 
 from fastapi import APIRouter, Request
+from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response
 
 from explainer.api.answers import PROBLEMS, ExplanationAnswer
-from explainer.api.authentication import CaseSystemOrStaff, ServiceArg, SomeCaller, SubjectOrStaff
+from explainer.api.authentication import (
+    WHO_ASKS,
+    CaseSystemOrStaff,
+    ServiceArg,
+    SomeCaller,
+    access_code_of,
+    service_of,
+    staff_calling,
+)
 from explainer.api.request_bodies import (
     ExplanationRequest,
     InputsExplanationRequest,
     JsonBody,
-    OptionalJsonBody,
     body_schema,
     checked_body,
+    optional_json_body,
 )
 from explainer.explanations.document import ExplanationDocument, Language
 from explainer.use_cases.deliver_explanation import DeliveredExplanation
-from explainer.use_cases.explain_decision import explain_decision, read_explanation
+from explainer.use_cases.explain_decision import explain_decision, explain_to_subject, read_explanation
 from explainer.use_cases.explain_inputs import explain_inputs
 from explainer.use_cases.service import Service
 
@@ -28,23 +37,34 @@ NO_STORE = {"Cache-Control": "no-store"}
     "/decisions/{reference}/explanations",
     status_code=201,
     response_model=ExplanationAnswer,
-    openapi_extra=body_schema(ExplanationRequest, required=False),
+    openapi_extra=body_schema(ExplanationRequest, required=False) | WHO_ASKS,
 )
-def post_explanation(
-    request: Request, service: ServiceArg, caller: SubjectOrStaff, reference: str, body: OptionalJsonBody
-) -> Response:
+async def post_explanation(request: Request, reference: str) -> Response:
     """Explain a decision; the log entry commits before the answer leaves."""
-    wanted = checked_body(body, ExplanationRequest)
-    delivered = explain_decision(
+    # The address that people's letters lead to: it reads its headers itself, because dependencies cost more than it.
+    service = await service_of(request)
+    wanted = checked_body(await optional_json_body(request), ExplanationRequest)
+    language = wanted.language or _language_of(request, service)
+    code = access_code_of(request)
+    if code is not None:
+        delivered = await explain_to_subject(service, reference, code, language=language, audience=wanted.audience)
+    else:
+        delivered = await run_in_threadpool(_explain_to_staff, request, service, reference, wanted, language)
+    return _delivered(delivered)
+
+
+def _explain_to_staff(
+    request: Request, service: Service, reference: str, wanted: ExplanationRequest, language: Language
+) -> DeliveredExplanation:
+    return explain_decision(
         service,
-        caller,
+        staff_calling(request, service),
         reference,
-        language=wanted.language or _language_of(request, service),
+        language=language,
         audience=wanted.audience,
         purpose=wanted.purpose,
         legal_basis=wanted.legal_basis,
     )
-    return _delivered(delivered)
 
 
 @router.post(
@@ -79,7 +99,7 @@ def get_explanation(service: ServiceArg, caller: SomeCaller, explanation_id: str
 
 
 def _delivered(delivered: DeliveredExplanation) -> Response:
-    location = f"/api/v1/explanations/{delivered.document.id}"
+    location = f"/api/v1/explanations/{delivered.id}"
     return Response(
         delivered.as_bytes(),
         status_code=201,

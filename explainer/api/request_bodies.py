@@ -42,7 +42,6 @@ async def optional_json_body(request: Request) -> Any:
 
 
 JsonBody = Annotated[Any, Depends(json_body)]
-OptionalJsonBody = Annotated[Any, Depends(optional_json_body)]
 
 
 def checked_body(body: object, shape: type[Body]) -> Body:

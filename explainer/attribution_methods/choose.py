@@ -5,9 +5,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from explainer.attribution_methods.coalition_game import CoalitionGame
 from explainer.attribution_methods.exact_enumeration import MAX_FEATURES, ExactEnumeration
 from explainer.attribution_methods.exact_forest import ExactForest
 from explainer.attribution_methods.forest_layout import ForestLayout
+from explainer.attribution_methods.linear import ExactLinear
 from explainer.attribution_methods.method import AttributionComputer
 from explainer.attribution_methods.method_choice import (
     DEFAULT_BUDGET_BYTES,
@@ -16,7 +18,9 @@ from explainer.attribution_methods.method_choice import (
     choose_method,
     usable_cores,
 )
+from explainer.attribution_methods.noticeable_interactions import PreparedInteractions
 from explainer.attribution_methods.sampled_permutation import SampledPermutation
+from explainer.attribution_methods.table_cache import TableCache
 from explainer.explanations.attribution import Attribution, AttributionMethod
 from models.forest import Forest
 from models.package import Background, ModelPackage
@@ -44,6 +48,7 @@ def prepare_method(
     budget_bytes: int = DEFAULT_BUDGET_BYTES,
     many_rows: bool = False,
     threads: int | None = None,
+    cache: TableCache | None = None,
 ) -> PreparedMethod:
     """Choose and prepare the best exact method for a forest; done once, before the first case.
 
@@ -54,6 +59,7 @@ def prepare_method(
         budget_bytes: Memory the method may hold.
         many_rows: Whether thousands of rows are to be explained at once, not one case at a time.
         threads: Threads among which many rows are divided; None for one per usable core.
+        cache: Where compiled leaf tables are kept between starts; None to make them anew each time.
 
     Returns:
         The method, ready for any number of threads.
@@ -61,48 +67,43 @@ def prepare_method(
     Raises:
         UnsupportedModelError: If no exact method fits into memory.
     """
-    if forest.encoding is not None:
-        return _leaf_tables_behind_preprocessing(forest, background_rows, background_weights, budget_bytes)
+    threads = threads or usable_cores()
     choice = choose_method(
-        ForestLayout.of(forest), len(background_rows), budget_bytes=budget_bytes, many_rows=many_rows
+        ForestLayout.of(forest), len(background_rows), budget_bytes=budget_bytes, many_rows=many_rows, threads=threads
     )
-    computer = _build(choice, forest, background_rows, background_weights, threads or usable_cores())
+    computer = _build(choice, forest, background_rows, background_weights, threads, cache)
     return PreparedMethod(computer=computer, choice=replace(choice, memory_bytes=computer.memory_bytes))
 
 
-def _leaf_tables_behind_preprocessing(
-    forest: Forest, rows: NDArray[np.float64], weights: NDArray[np.float64], budget_bytes: int
-) -> PreparedMethod:
-    computer = ExactForest(forest, rows, weights, table_bytes=budget_bytes)
-    choice = MethodChoice(
-        name=MethodName.LEAF_TABLES,
-        reason="Columns of the trees are made from raw features, and the tables of all leaves fit.",
-        memory_bytes=computer.memory_bytes,
-        budget_bytes=budget_bytes,
-    )
-    return PreparedMethod(computer=computer, choice=choice)
-
-
-def _build(
-    choice: MethodChoice, forest: Forest, rows: NDArray[np.float64], weights: NDArray[np.float64], threads: int
+def _build(  # noqa: PLR0917 -- what prepare_method was given
+    choice: MethodChoice,
+    forest: Forest,
+    rows: NDArray[np.float64],
+    weights: NDArray[np.float64],
+    threads: int,
+    cache: TableCache | None,
 ) -> AttributionComputer:
     if choice.name is MethodName.LEAF_TABLES:
         return ExactForest(forest, rows, weights, table_bytes=choice.budget_bytes)
-    # Here and not above, because these load numba, which most installations never need.
-    if choice.name is MethodName.LEAF_TABLES_BATCH:
-        from explainer.attribution_methods.leaf_table_batch import LeafTableBatch  # noqa: PLC0415
+    # Here and not above, because these load numba, which small models never need.
+    if choice.name is MethodName.COMPILED_LEAF_TABLES:
+        from explainer.attribution_methods.compiled_leaf_tables import CompiledLeafTables  # noqa: PLC0415
 
-        return LeafTableBatch(forest, rows, weights, table_bytes=choice.budget_bytes, threads=threads)
+        return CompiledLeafTables(forest, rows, weights, table_bytes=choice.budget_bytes, threads=threads, cache=cache)
     from explainer.attribution_methods.deep_forest import DeepForest  # noqa: PLC0415
 
     return DeepForest(forest, rows, weights, threads=threads)
 
 
-def method_for(package: ModelPackage) -> PreparedMethod:
+def method_for(
+    package: ModelPackage, *, budget_bytes: int = DEFAULT_BUDGET_BYTES, cache: TableCache | None = None
+) -> PreparedMethod:
     """Prepare the best method for single cases of a model.
 
     Args:
         package: A verified package.
+        budget_bytes: See :func:`prepare_method`.
+        cache: See :func:`prepare_method`.
 
     Returns:
         The method, ready for any number of threads.
@@ -111,7 +112,7 @@ def method_for(package: ModelPackage) -> PreparedMethod:
         UnsupportedModelError: If no exact method fits into memory.
     """
     background = package.background
-    return prepare_method(package.forest, background.rows, background.weights)
+    return prepare_method(package.forest, background.rows, background.weights, budget_bytes=budget_bytes, cache=cache)
 
 
 def attribute(computer: AttributionComputer, package: ModelPackage, row: NDArray[np.float64]) -> Attribution:
@@ -147,6 +148,25 @@ def method_for_black_box(model: ScoringModel, background: Background) -> Attribu
     if model.n_features <= MAX_FEATURES:
         return ExactEnumeration(model, background.rows, background.weights)
     return SampledPermutation(model, background.rows, background.weights)
+
+
+def interactions_for(package: ModelPackage, computer: AttributionComputer) -> PreparedInteractions:
+    """Prepare what finds interactions of a model's cases.
+
+    Args:
+        package: The verified package.
+        computer: Of the method prepared for the same package; says what kind of model it is.
+
+    Returns:
+        What computes interactions, or the reason why nothing does.
+    """
+    background = package.background
+    game = CoalitionGame(package.model.additive_score, background.rows, background.weights)
+    if isinstance(computer, ExactLinear):
+        return PreparedInteractions.of_sum(game)
+    if isinstance(computer, ExactEnumeration | SampledPermutation):
+        return PreparedInteractions.of_black_box(game)
+    return PreparedInteractions.of_forest(package.forest, game)
 
 
 def _computed(computer: AttributionComputer, row: NDArray[np.float64]) -> tuple[Scores, AttributionMethod]:

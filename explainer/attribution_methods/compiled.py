@@ -87,6 +87,21 @@ def _number_of_bits(_typing_context: Any, _word: Any) -> Any:
     return types.uint64(types.uint64), generate
 
 
+def _fetch_soon(_typing_context: Any, array: Any, _position: Any) -> Any:
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
+        byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+        address = builder.bitcast(builder.gep(data, [arguments[1]]), byte)
+        kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+        to_read, keep_near, as_data = ir.Constant(number, 0), ir.Constant(number, 3), ir.Constant(number, 1)
+        builder.call(
+            builder.module.declare_intrinsic("llvm.prefetch", [byte], kind), [address, to_read, keep_near, as_data]
+        )
+        return context.get_dummy_value()
+
+    return types.void(array, types.int64), generate
+
+
 _intrinsic: Any = intrinsic  # what it returns is called with other arguments than what it takes
 
 lowest_bit: Callable[[np.uint64], np.uint64] = _intrinsic(_lowest_bit)
@@ -94,3 +109,6 @@ lowest_bit: Callable[[np.uint64], np.uint64] = _intrinsic(_lowest_bit)
 
 number_of_bits: Callable[[np.uint64], np.uint64] = _intrinsic(_number_of_bits)
 """In compiled functions only: how many bits are set."""
+
+fetch_soon: Callable[[Any, int], None] = _intrinsic(_fetch_soon)
+"""In compiled functions only: ask for a place of a one-dimensional array before it is read; any position is safe."""

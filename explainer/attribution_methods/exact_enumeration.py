@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from explainer.attribution_methods.coalition_game import CoalitionGame, ScoreUnit, score_function
 from explainer.explanations.attribution import AttributionMethod
 from models.errors import UnsupportedModelError
-from models.scoring_model import Rows, Scores, ScoringModel
+from models.scoring_model import Rows, Scores, ScoringModel, refuse_row_width
 
 METHOD = AttributionMethod(name="interventional_shapley_values", exact=True, engine_version="exact-enumeration/1")
 
@@ -56,7 +56,7 @@ class ExactEnumeration:
                 f"{MAX_FEATURES}. Contributions of this model can only be sampled."
             )
         self._game = CoalitionGame(score_function(model, unit), background_rows, background_weights)
-        self._coalitions = _all_coalitions(model.n_features)
+        self._coalitions = all_coalitions(model.n_features)
         self.expected_value = self._game.expected_value
         self.leaf_scale = self._game.largest_score
         self.memory_bytes = self._game.memory_bytes
@@ -75,13 +75,14 @@ class ExactEnumeration:
         Returns:
             Shape (n_rows, n_features), in the explained unit. A row's numbers do not depend on the other rows.
         """
+        refuse_row_width(rows, self._game.n_features)
         contributions = np.zeros(rows.shape)
         for number, row in enumerate(rows):
             contributions[number] = shapley_values(self._game.worth(row, self._coalitions))
         return contributions
 
 
-def _all_coalitions(n_features: int) -> NDArray[np.bool_]:
+def all_coalitions(n_features: int) -> NDArray[np.bool_]:
     """All coalitions in the order of their numbers: bit i of the number says whether feature i is in."""
     numbers = np.arange(1 << n_features)[:, np.newaxis]
     return np.asarray((numbers >> np.arange(n_features)) & 1, dtype=np.bool_)

@@ -11,10 +11,8 @@ everything about the background can be summed in advance into a table with one l
 of the Woodelf algorithm, 2025). A row then costs one comparison per box side and one table line per leaf, whatever the
 size of the background.
 
-The sum over the background is made by Owen's integral ("Multilinear extensions of games", Management Science 18,
-1972): the Shapley value is the integral over t from 0 to 1 of the derivative of the game in which every feature joins
-with probability t. Here that derivative is a polynomial in t of degree below the number of features of the leaf, so
-Gauss-Legendre nodes give the integral exactly; it equals the factorials p! q! / (p + q + 1)! of the closed form.
+The sum over coalitions is made in :mod:`shapley_lines`. This is the reference: numpy alone, in 64 bits. Forests with
+many leaves get :mod:`compiled_leaf_tables`, which reads tables of its own.
 """
 
 from collections.abc import Iterator
@@ -25,6 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explainer.attribution_methods.leaf_boxes import BoxSide, LeafBox, boxes_of
+from explainer.attribution_methods.shapley_lines import shapley_lines
 from explainer.explanations.attribution import AttributionMethod
 from models.errors import UnsupportedModelError
 from models.forest import Forest
@@ -234,7 +233,7 @@ class ExactForest:
             depth = int(count[first])
             patterns = _pattern_shares(self._sides.of_leaves(first, last).met_by(columns), shares, depth)
             reached[first:last] = patterns[:, -1]
-            lines = _shapley_lines(patterns) * self._leaf_values[first:last, np.newaxis, np.newaxis]
+            lines = shapley_lines(patterns) * self._leaf_values[first:last, np.newaxis, np.newaxis]
             table[start[first] : start[first] + lines.size] = lines.ravel()
         return table, start, reached
 
@@ -284,49 +283,3 @@ def _pattern_shares(met: Positions, shares: Numbers, depth: int) -> Numbers:
     weights = np.broadcast_to(shares[:, np.newaxis], met.shape)
     counted = np.bincount(position.ravel(), weights=weights.ravel(), minlength=n_leaves << depth)
     return np.asarray(counted, dtype=np.float64).reshape(n_leaves, 1 << depth)
-
-
-def _shapley_lines(patterns: Numbers) -> Numbers:
-    """Shapley values of leaves worth 1, for every set of features a row may meet.
-
-    Args:
-        patterns: Share of the background that meets each set, shape (n_leaves, 2^d).
-
-    Returns:
-        Shape (n_leaves, 2^d, d).
-    """
-    n_leaves, n_sets = patterns.shape
-    depth = n_sets.bit_length() - 1
-    lines = np.zeros((n_leaves, n_sets, depth))
-    # n nodes integrate polynomials up to degree 2n - 1 exactly; the degree here is at most d - 1.
-    nodes, weights = np.polynomial.legendre.leggauss((depth + 1) // 2)
-    for node, weight in zip((nodes + 1) / 2, weights / 2, strict=True):
-        joint = patterns
-        derivatives: list[Numbers] = []
-        for slot in range(depth):
-            derivatives = [_with_feature(part, slot, float(node)) for part in derivatives]
-            derivatives.append(_derivative_in_feature(joint, slot))
-            joint = _with_feature(joint, slot, float(node))
-        lines += weight * np.stack(derivatives, axis=-1)
-    return lines
-
-
-def _with_feature(patterns: Numbers, slot: int, probability: float) -> Numbers:
-    """Let one feature come from the row with some probability, else from the background.
-
-    Turns the axis "background meets the side" of this feature into the axis "row meets the side".
-    """
-    background = patterns.reshape(len(patterns), -1, 2, 1 << slot)
-    row = np.empty_like(background)
-    row[:, :, 0] = (1 - probability) * background[:, :, 1]
-    row[:, :, 1] = probability * background[:, :, 0] + background[:, :, 1]
-    return row.reshape(patterns.shape)
-
-
-def _derivative_in_feature(patterns: Numbers, slot: int) -> Numbers:
-    """What it changes that one feature comes from the row: :func:`_with_feature` at 1 minus at 0."""
-    background = patterns.reshape(len(patterns), -1, 2, 1 << slot)
-    row = np.empty_like(background)
-    row[:, :, 0] = -background[:, :, 1]
-    row[:, :, 1] = background[:, :, 0]
-    return row.reshape(patterns.shape)

@@ -5,7 +5,6 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import UnsupportedModelError
 from models.forest import Forest
 from models.tree import NO_CHILD
 
@@ -53,20 +52,13 @@ class ForestLayout:
 
         Args:
             forest: The trees.
-            column_to_player: Shape (n_features,), player of each column, from 0 without gaps; columns made from one
-                raw feature share a player. None if every column is a player of its own.
+            column_to_player: Shape (n_columns,), player of each column, from 0 without gaps. None if the raw features
+                are the players: then columns made from one raw feature share a player.
 
         Returns:
             The layout.
-
-        Raises:
-            UnsupportedModelError: If columns of the trees are made from raw features; only leaf tables know those.
         """
-        if forest.encoding is not None:
-            raise UnsupportedModelError(
-                "Columns of these trees are made from raw features by preprocessing; only leaf tables can explain them."
-            )
-        players = np.arange(forest.n_features) if column_to_player is None else column_to_player
+        players = forest.feature_of_column if column_to_player is None else column_to_player
         nodes = _Preorder.of(forest)
         inner = nodes.left != NO_CHILD
         number = np.where(inner, np.cumsum(inner) - 1, ~(np.cumsum(~inner) - 1)).astype(np.int32)
@@ -84,9 +76,30 @@ class ForestLayout:
             leaf_value=nodes.value[~inner],
             leaf_players=above[~inner],
             root=number[nodes.levels[0]],
-            n_players=int(players.max(initial=-1)) + 1,
+            n_players=int(players.max(initial=-1)) + 1 if column_to_player is not None else forest.n_features,
             longest_path=len(nodes.levels) - 1,
         )
+
+    def players_of_leaves(self) -> NDArray[np.int32]:
+        """List the players of each leaf by slot, leaf behind leaf.
+
+        Returns:
+            Shape (sum of ``leaf_players``,).
+        """
+        n_inner, n_leaves = len(self.feature), len(self.leaf_value)
+        inner_above, leaf_above = np.full(n_inner, -1), np.full(n_leaves, -1)
+        parents = np.repeat(np.arange(n_inner), 2)
+        inner_above[self.child[self.child >= 0]] = parents[self.child >= 0]
+        leaf_above[~self.child[self.child < 0]] = parents[self.child < 0]
+        first = np.cumsum(self.leaf_players) - self.leaf_players
+        found = np.zeros(int(self.leaf_players.sum()), dtype=np.int32)
+        leaves, node = np.arange(n_leaves), leaf_above
+        while len(leaves):
+            leaves, node = leaves[node >= 0], node[node >= 0]
+            # Nodes that ask about the same player again have the same slot and write the same number.
+            found[first[leaves] + self.slot[node]] = self.player[node]
+            node = inner_above[node]
+        return found
 
     @property
     def most_players(self) -> int:

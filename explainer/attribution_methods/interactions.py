@@ -9,18 +9,21 @@ Intelligence 2, 2020), here for the interventional game and a weighted backgroun
 
 As a contribution is the integral over t from 0 to 1 of the first derivative of the game's multilinear extension (see
 ``exact_forest.py``), an interaction is the integral of the second one. Of a leaf with d features both are polynomials
-of degree below d, which Gauss-Legendre nodes integrate exactly. Nothing but the background's share of each set of met
-sides is kept, so a row costs a few passes over these shares: right for one case somebody looks into, not for batches.
+of degree below d, which Gauss-Legendre nodes integrate exactly. Nothing but the background's share of each set of
+features whose sides are met is kept, so a row costs a few passes over these shares: right for one case somebody looks
+into, not for batches. As for contributions, all columns made from one raw feature are one player.
 """
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from explainer.attribution_methods.leaf_boxes import LeafBox, boxes_of
+from explainer.attribution_methods.leaf_boxes import BoxSide, LeafBox, boxes_of
+from models.encoding import Columns
 from models.errors import UnsupportedModelError
 from models.forest import Forest
 from models.scoring_model import Rows, Scores
@@ -28,8 +31,8 @@ from models.scoring_model import Rows, Scores
 MAX_FEATURES_PER_LEAF = 12
 """A leaf's shares have 2^d entries."""
 
-DEFAULT_TABLE_BYTES = 256 * 2**20
-"""Memory all shares of one model may take."""
+DEFAULT_TABLE_BYTES = 32 * 2**20
+"""Memory all shares of one model may take; larger forests are walked (``deep_interactions.py``), quickly enough."""
 
 _BLOCK_ELEMENTS = 2**20
 """Numbers worked on at once; bounds temporary memory, does not change what is computed."""
@@ -71,48 +74,78 @@ class InteractionValues:
         return self.pairs / 2 + np.diag(self.main_effects)
 
 
+class InteractionComputer(Protocol):
+    """Computes interactions for one model and background; threads may share it."""
+
+    def of(self, row: Scores) -> InteractionValues:
+        """Compute the interactions of one case.
+
+        Args:
+            row: Raw row, shape (n_features,); missing values as NaN.
+
+        Returns:
+            Interaction of each two features, and the contributions.
+        """
+        ...
+
+
 @dataclass(frozen=True, eq=False)
 class _Leaves:
     """Leaves with the same number d of features on their path.
 
     Attributes:
-        feature: Shape (n_leaves, d), raw feature of each side.
-        above: Shape (n_leaves, d), float32: values must be greater.
-        up_to: Shape (n_leaves, d), float32: values must not be greater.
-        admits_missing: Shape (n_leaves, d).
+        feature: Shape (n_leaves, d), raw features of each leaf.
+        column: Shape (n_sides,), column of each side; the sides of one feature of one leaf lie together.
+        above: Shape (n_sides,), float32: values must be greater.
+        up_to: Shape (n_sides,), float32: values must not be greater.
+        admits_missing: Shape (n_sides,).
+        first_side: Shape (n_leaves * d,), where the sides of each feature begin.
         value: Shape (n_leaves,), additive unit.
     """
 
     feature: NDArray[np.int64]
+    column: NDArray[np.int64]
     above: NDArray[np.float32]
     up_to: NDArray[np.float32]
     admits_missing: NDArray[np.bool_]
+    first_side: NDArray[np.int64]
     value: Numbers
 
     @classmethod
     def of(cls, boxes: list[LeafBox]) -> "_Leaves":
+        sides = [side for box in boxes for side in box.sides]
+        players = [[(feature, len(list(run))) for feature, run in groupby(box.sides, key=_owner)] for box in boxes]
+        sides_of_player = np.array([count for leaf in players for _, count in leaf], dtype=np.int64)
         return cls(
-            feature=np.array([[side.feature for side in box.sides] for box in boxes], dtype=np.int64),
-            above=np.array([[side.above for side in box.sides] for box in boxes], dtype=np.float32),
-            up_to=np.array([[side.up_to for side in box.sides] for box in boxes], dtype=np.float32),
-            admits_missing=np.array([[side.admits_missing for side in box.sides] for box in boxes], dtype=np.bool_),
+            feature=np.array([[feature for feature, _ in leaf] for leaf in players], dtype=np.int64),
+            column=np.array([side.column for side in sides], dtype=np.int64),
+            above=np.array([side.above for side in sides], dtype=np.float32),
+            up_to=np.array([side.up_to for side in sides], dtype=np.float32),
+            admits_missing=np.array([side.admits_missing for side in sides], dtype=np.bool_),
+            first_side=np.cumsum(sides_of_player) - sides_of_player,
             value=np.array([box.value for box in boxes], dtype=np.float64),
         )
 
-    def met_by(self, row: Scores) -> NDArray[np.bool_]:
-        """Whether a row meets each side: shape (n_leaves, d)."""
-        # The runtime compares 32-bit numbers; minus infinity lies above no limit, so it is taken as the lowest number.
-        with np.errstate(over="ignore"):
-            values = np.maximum(row.astype(np.float32), np.finfo(np.float32).min)[self.feature]
-        met = (values > self.above) & (values <= self.up_to)
-        return np.asarray(met | (np.isnan(values) & self.admits_missing), dtype=np.bool_)
+    def met_by(self, columns: NDArray[np.float32]) -> NDArray[np.bool_]:
+        """Whether each feature of each leaf meets all its sides: shape (n_leaves, d).
 
-    def shares_of_patterns(self, rows: Rows, shares: Scores) -> Numbers:
-        """Share of the background that meets exactly each set of sides: shape (n_leaves, 2^d), bit per side."""
+        Args:
+            columns: What the trees compare of one row, shape (n_columns,).
+        """
+        # Minus infinity lies above no limit, so it is taken as the lowest number.
+        values = np.maximum(columns, np.finfo(np.float32).min)[self.column]
+        met = (values > self.above) & (values <= self.up_to)
+        met |= np.isnan(values) & self.admits_missing
+        if len(self.first_side) < len(self.column):
+            met = np.logical_and.reduceat(met, self.first_side)
+        return met.reshape(self.feature.shape)
+
+    def shares_of_patterns(self, columns: Columns, shares: Scores) -> Numbers:
+        """Share of the background whose rows meet exactly each set of features: shape (n_leaves, 2^d), bit each."""
         n_leaves, depth = self.feature.shape
         found = np.zeros((n_leaves, 1 << depth))
         leaves = np.arange(n_leaves)
-        for row, share in zip(rows, shares, strict=True):
+        for row, share in zip(columns, shares, strict=True):
             found[leaves, self.met_by(row) @ (1 << np.arange(depth))] += share
         return found
 
@@ -138,17 +171,14 @@ class ForestInteractions:
         *,
         table_bytes: int = DEFAULT_TABLE_BYTES,
     ) -> None:
-        if forest.encoding is not None:
-            raise UnsupportedModelError(
-                "Columns of these trees are made from raw features by preprocessing; their interactions are not known."
-            )
         boxes = sorted((box for box in boxes_of(forest) if box.sides), key=_depth)
         _refuse_what_does_not_fit(boxes, table_bytes)
         shares = background_weights / background_weights.sum()
-        self._n_features = forest.n_features
+        self._forest = forest
+        columns = forest.encode(background_rows)
         self._parts: list[tuple[_Leaves, Numbers]] = []
         for leaves in _blocks_of_equal_depth(boxes):
-            self._parts.append((leaves, leaves.shares_of_patterns(background_rows, shares)))
+            self._parts.append((leaves, leaves.shares_of_patterns(columns, shares)))
 
     def of(self, row: Scores) -> InteractionValues:
         """Compute the interactions of one case.
@@ -159,10 +189,11 @@ class ForestInteractions:
         Returns:
             Interaction of each two features, and the contributions.
         """
-        contributions = np.zeros(self._n_features)
-        pairs = np.zeros((self._n_features, self._n_features))
+        contributions = np.zeros(self._forest.n_features)
+        pairs = np.zeros((self._forest.n_features, self._forest.n_features))
+        columns = self._forest.encode(row[np.newaxis])[0]
         for leaves, patterns in self._parts:
-            first, second = _integrated(patterns, leaves.met_by(row))
+            first, second = _integrated(patterns, leaves.met_by(columns))
             np.add.at(contributions, leaves.feature.T, first * leaves.value)
             for (one, other), together in second.items():
                 np.add.at(pairs, (leaves.feature[:, one], leaves.feature[:, other]), together * leaves.value)
@@ -170,7 +201,11 @@ class ForestInteractions:
 
 
 def _depth(box: LeafBox) -> int:
-    return len(box.sides)
+    return box.n_features
+
+
+def _owner(side: BoxSide) -> int:
+    return side.feature
 
 
 def _refuse_what_does_not_fit(boxes: list[LeafBox], table_bytes: int) -> None:
@@ -199,11 +234,11 @@ def _integrated(patterns: Numbers, met: NDArray[np.bool_]) -> tuple[Numbers, dic
     """Integrate the first and second derivatives of leaves worth 1.
 
     Args:
-        patterns: Share of the background that meets each set of sides, shape (n_leaves, 2^d).
-        met: Which sides the row meets, shape (n_leaves, d).
+        patterns: Share of the background that meets each set of features, shape (n_leaves, 2^d).
+        met: Which features the row meets, shape (n_leaves, d).
 
     Returns:
-        First derivatives, shape (d, n_leaves), and second ones for every two sides, shape (n_leaves,) each.
+        First derivatives, shape (d, n_leaves), and second ones for every two features, shape (n_leaves,) each.
     """
     depth = met.shape[1]
     first = np.zeros((depth, len(met)))

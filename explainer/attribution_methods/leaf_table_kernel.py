@@ -1,84 +1,189 @@
-"""Looks up leaf tables for blocks of rows, tree by tree, so that its tables are read while near; compiled.
+"""Looks up leaf tables; compiled. See :mod:`exact_forest` for what they hold; :mod:`compiled_leaf_tables` calls this.
 
-See :mod:`exact_forest` for what the tables hold and :mod:`leaf_table_batch` for who calls this.
+A row is first walked through all nodes in preorder, each handing down the set of players that are still met: both
+children get it, the one on the side that the row does not take without the node's player. So nothing branches, and each
+node costs a few instructions. What a leaf is given is the number of the line in its table. The lines lie far apart, and
+waiting for memory would take most of the time; so they are asked for some leaves ahead.
 """
 
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from explainer.attribution_methods.compiled import compiled
+from explainer.attribution_methods.compiled import compiled, fetch_soon, inlined
+from explainer.attribution_methods.method_choice import BLOCK_ROWS
 
 Array = Any
 """numpy array; numba infers element types."""
 
-BLOCK_ROWS = 256
-"""Rows that go through a tree together; their sets and sums stay in the processor's cache."""
-
 EVERYTHING = np.uint16(0xFFFF)
+"""The set of all players; a leaf has at most 12."""
+
+LEAVES_AHEAD = 32
+"""How many leaves before it is read a line is asked for; between 16 and 64 it makes little difference."""
+
+NODE = np.dtype(
+    [
+        ("feature", np.int32),
+        ("threshold", np.float32),
+        ("left", np.int32),
+        ("right", np.int32),
+        ("keeps", np.uint16),
+        ("missing_left", np.bool_),
+    ],
+    align=True,
+)
+"""An inner node. Children are positions among all inner nodes and, behind these, all leaves.
+
+``keeps`` is the set of all players but the node's own.
+"""
+
+LEAF = np.dtype([("value", np.float64), ("table", np.int64), ("player", np.int64), ("depth", np.int64)])
+"""A leaf: what it adds to the score, where its table and its players begin, how many players it has."""
+
+TREE = np.dtype([("inner", np.int64), ("inner_end", np.int64), ("leaf", np.int64), ("leaf_end", np.int64)])
+"""Which inner nodes and leaves belong to a tree that has at least one split."""
 
 
 class Trees(NamedTuple):
-    """The arrays of a ``ForestLayout`` that are walked, and where each tree's nodes and leaves end.
+    """A forest and its tables: arrays of ``NODE``, ``LEAF`` and ``TREE``, players by leaf and slot, tables."""
 
-    ``leaf_player`` lists the players of each leaf by slot, ``leaf_player_start`` where each leaf's begin.
-    """
-
-    feature: Array
-    threshold: Array
-    missing_left: Array
-    child: Array
-    slot: Array
-    first_inner: Array
-    first_leaf: Array
-    leaf_player: Array
-    leaf_player_start: Array
+    nodes: Array
+    leaves: Array
+    trees: Array
+    players: Array
     table: Array
-    table_start: Array
+
+
+@inlined
+def _goes_left(value: Any, node: Any) -> Any:
+    return (value <= node.threshold) | (np.isnan(value) & node.missing_left)
+
+
+@inlined
+def _walk(row: Array, nodes: Array, trees: Array, met: Array) -> None:
+    """Find the players that the row meets, for all inner nodes and, behind these, all leaves."""
+    for tree in range(len(trees)):
+        met[trees[tree].inner] = EVERYTHING
+    for number in range(len(nodes)):
+        node = nodes[number]
+        here = met[number]
+        without = here & node.keeps
+        goes_left = _goes_left(row[node.feature], node)
+        met[node.left] = here if goes_left else without
+        met[node.right] = without if goes_left else here
+
+
+@inlined
+def _set_at(leaf: Any, met: Any) -> Any:
+    return np.int64(met) & ((1 << leaf.depth) - 1)
 
 
 @compiled
-def add_contributions(columns: Array, trees: Trees, met: Array, met_at_leaf: Array, contributions: Array) -> None:
-    """Add to each row's contributions what all trees give.
+def add_row(  # noqa: PLR0917 -- arrays one by one: a tuple of them takes longer to hand over than to work on
+    row: Array, nodes: Array, leaves: Array, trees: Array, players: Array, table: Array, space: Array, found: Array
+) -> None:
+    """Add to one row's contributions what all trees give.
 
     Args:
-        columns: Explained rows, float32, shape (n_features, n_rows).
-        trees: The forest and its tables.
-        met: Working memory, uint16, shape (most inner nodes of a tree, BLOCK_ROWS).
-        met_at_leaf: Working memory, uint16, shape (most leaves of a tree, BLOCK_ROWS).
+        row: Explained row, float32, shape (n_columns,).
+        nodes: See :class:`Trees`, as the next four.
+        leaves: Likewise.
+        trees: Likewise.
+        players: Likewise.
+        table: Likewise.
+        space: Working memory, int64, shape (n_inner + 2 * n_leaves,).
+        found: Float64, shape (n_players,); changed.
+    """
+    n_inner, n_leaves = len(nodes), len(leaves)
+    met, lines = space[: n_inner + n_leaves].view(np.uint16), space[n_inner + n_leaves :]
+    _walk(row, nodes, trees, met)
+    for number in range(n_leaves):
+        leaf = leaves[number]
+        lines[number] = leaf.table + _set_at(leaf, met[n_inner + number]) * leaf.depth
+    for number in range(n_leaves):
+        ahead = min(number + LEAVES_AHEAD, n_leaves - 1)
+        fetch_soon(table, lines[ahead])
+        fetch_soon(table, lines[ahead] + leaves[ahead].depth)
+        leaf, line = leaves[number], lines[number]
+        for slot in range(leaf.depth):
+            found[players[leaf.player + slot]] += leaf.value * np.float64(table[line + slot])
+
+
+@compiled
+def add_rows(columns: Array, forest: Trees, met: Array, contributions: Array) -> None:
+    """Add to each row's contributions what all trees give, in the same order as :func:`add_row`: the same bits.
+
+    Args:
+        columns: Explained rows, float32, shape (n_columns, n_rows).
+        forest: Trees and tables.
+        met: Working memory, uint16, shape (most inner nodes and leaves of a tree together, BLOCK_ROWS).
         contributions: Float64, shape (n_rows, n_players); changed.
     """
     n_rows = columns.shape[1]
     for begin in range(0, n_rows, BLOCK_ROWS):
-        size = min(BLOCK_ROWS, n_rows - begin)
-        for tree in range(len(trees.first_inner) - 1):
-            inner, inner_end = trees.first_inner[tree], trees.first_inner[tree + 1]
-            leaf, leaf_end = trees.first_leaf[tree], trees.first_leaf[tree + 1]
-            if inner == inner_end:
-                continue
-            for row in range(size):
-                met[0, row] = EVERYTHING
-            for node in range(inner, inner_end):
-                # A row's set loses this node's player on the side that the row does not take.
-                without = np.uint16(~(1 << trees.slot[node]))
-                threshold, missing_left = trees.threshold[node], trees.missing_left[node]
-                column = columns[trees.feature[node], begin : begin + size]
-                here = met[node - inner]
-                left, right = trees.child[2 * node], trees.child[2 * node + 1]
-                on_left = met[left - inner] if left >= 0 else met_at_leaf[~left - leaf]
-                on_right = met[right - inner] if right >= 0 else met_at_leaf[~right - leaf]
-                for row in range(size):
-                    value = column[row]
-                    goes_left = (value <= threshold) | (np.isnan(value) & missing_left)
-                    reduced = here[row] & without
-                    on_left[row] = here[row] if goes_left else reduced
-                    on_right[row] = reduced if goes_left else here[row]
-            for number in range(leaf, leaf_end):
-                players = trees.leaf_player[trees.leaf_player_start[number] : trees.leaf_player_start[number + 1]]
-                depth = len(players)
-                full, start = (1 << depth) - 1, trees.table_start[number]
-                sets = met_at_leaf[number - leaf]
-                for row in range(size):
-                    line = start + (np.int64(sets[row]) & full) * depth
-                    for slot in range(depth):
-                        contributions[begin + row, players[slot]] += trees.table[line + slot]
+        end = min(begin + BLOCK_ROWS, n_rows)
+        for number in range(len(forest.trees)):
+            tree = forest.trees[number]
+            _walk_block(columns[:, begin:end], tree, forest.nodes, met)
+            _add_block(tree, forest, met, contributions[begin:end])
+
+
+@inlined
+def _walk_block(columns: Array, tree: Any, nodes: Array, met: Array) -> None:
+    size = columns.shape[1]
+    # Positions of children within the tree's own working memory: inner nodes, then leaves.
+    n_own = tree.inner_end - tree.inner
+    first_leaf = len(nodes) + tree.leaf
+    for row in range(size):
+        met[0, row] = EVERYTHING
+    for number in range(tree.inner, tree.inner_end):
+        node = nodes[number]
+        left, right = np.int64(node.left), np.int64(node.right)
+        here = met[number - tree.inner]
+        on_left = met[left - tree.inner if left < len(nodes) else left - first_leaf + n_own]
+        on_right = met[right - tree.inner if right < len(nodes) else right - first_leaf + n_own]
+        column = columns[node.feature]
+        threshold, missing_left, keeps = node.threshold, node.missing_left, node.keeps
+        for row in range(size):
+            value = column[row]
+            goes_left = (value <= threshold) | (np.isnan(value) & missing_left)
+            without = here[row] & keeps
+            on_left[row] = here[row] if goes_left else without
+            on_right[row] = without if goes_left else here[row]
+
+
+@inlined
+def _add_block(tree: Any, forest: Trees, met: Array, contributions: Array) -> None:
+    n_own = tree.inner_end - tree.inner
+    for number in range(tree.leaf, tree.leaf_end):
+        leaf = forest.leaves[number]
+        depth, table, value = leaf.depth, leaf.table, leaf.value
+        players = forest.players[leaf.player : leaf.player + depth]
+        sets = met[n_own + number - tree.leaf]
+        for row in range(len(contributions)):
+            line = table + (np.int64(sets[row]) & ((1 << depth) - 1)) * depth
+            for slot in range(depth):
+                contributions[row, players[slot]] += value * np.float64(forest.table[line + slot])
+
+
+@compiled
+def count_patterns(  # noqa: PLR0917 -- see add_row
+    rows: Array, shares: Array, nodes: Array, leaves: Array, trees: Array, first: Array, met: Array, patterns: Array
+) -> None:
+    """Add up the shares of the background rows that meet each set of each leaf's players.
+
+    Args:
+        rows: Background, float32, shape (m, n_columns).
+        shares: Shape (m,), sum 1.
+        nodes: See :class:`Trees`, as the next two.
+        leaves: Likewise.
+        trees: Likewise.
+        first: Shape (n_leaves,), where each leaf's sets begin.
+        met: Working memory, uint16, shape (n_inner + n_leaves,).
+        patterns: Float64, 2^d numbers for each leaf with d players; changed.
+    """
+    for number in range(len(rows)):
+        _walk(rows[number], nodes, trees, met)
+        for place in range(len(leaves)):
+            patterns[first[place] + _set_at(leaves[place], met[len(nodes) + place])] += shares[number]

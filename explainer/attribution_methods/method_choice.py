@@ -1,8 +1,10 @@
 """Decides by memory which exact method a forest gets; cheap, and without loading any of them."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+
+import numpy as np
 
 from explainer.attribution_methods.exact_forest import MAX_FEATURES_PER_LEAF
 from explainer.attribution_methods.forest_layout import ForestLayout
@@ -14,14 +16,25 @@ MAX_PLAYERS_PER_PATH = 64
 DEFAULT_BUDGET_BYTES = 512 * 2**20
 """Memory that the explanations of one model may hold."""
 
+COMPILE_FROM_PLAYERS = 7_000
+"""Players of all leaves together from which leaf tables are read by compiled code.
+
+numpy takes about 20 ns for each; up to here a row takes it less than 0.15 ms, of which compiled code would save 0.1 ms.
+Loading it costs a process 80 MB and half a second once, so small models go without.
+"""
+
+BLOCK_ROWS = 256
+"""Rows that compiled code takes through a tree together; their sets and sums stay in the processor's cache."""
+
 _WORD_BITS = 64
+_PLAYERS_IN_16_BITS = 2**16
 
 
 class MethodName(StrEnum):
     """The exact methods for forests."""
 
     LEAF_TABLES = "leaf_tables"
-    LEAF_TABLES_BATCH = "leaf_tables_batch"
+    COMPILED_LEAF_TABLES = "compiled_leaf_tables"
     DEEP_FOREST = "deep_forest"
 
 
@@ -33,21 +46,56 @@ class MethodChoice:
         name: The method.
         reason: One sentence for operators and auditors.
         memory_bytes: Memory it holds; an estimate until the method is prepared.
-        budget_bytes: Memory it may hold.
+        budget_bytes: Memory the explanations of the model may hold.
+        also_held_bytes: Memory that other explanations of the same model hold, such as tables for blocks of the
+            background; see :meth:`charged`.
     """
 
     name: MethodName
     reason: str
     memory_bytes: int
     budget_bytes: int
+    also_held_bytes: int = 0
 
     def __str__(self) -> str:
-        held, allowed = self.memory_bytes / 2**20, self.budget_bytes / 2**20
+        held, allowed = (self.memory_bytes + self.also_held_bytes) / 2**20, self.budget_bytes / 2**20
         return f"{self.name}, {held:.1f} of {allowed:.0f} MB: {self.reason}"
+
+    @property
+    def free_bytes(self) -> int:
+        """Memory of the budget that nothing holds yet; not negative."""
+        return max(0, self.budget_bytes - self.memory_bytes - self.also_held_bytes)
+
+    def charged(self, what: str, needed_bytes: int) -> "MethodChoice":
+        """Charge more memory to the same model.
+
+        Args:
+            what: What needs it, as the sentence of the error names it.
+            needed_bytes: How much.
+
+        Returns:
+            The choice with this memory among what is held.
+
+        Raises:
+            UnsupportedModelError: If that is more than is free.
+        """
+        if needed_bytes > self.free_bytes:
+            raise UnsupportedModelError(
+                f"Memory for {what} would take {needed_bytes / 2**20:.0f} MB; of the "
+                f"{self.budget_bytes / 2**20:.0f} MB that are allowed, {self.free_bytes / 2**20:.0f} MB are free. "
+                "Allow more memory."
+            )
+        return replace(self, also_held_bytes=self.also_held_bytes + needed_bytes)
 
 
 def choose_method(
-    layout: ForestLayout, n_background_rows: int, *, budget_bytes: int = DEFAULT_BUDGET_BYTES, many_rows: bool = False
+    layout: ForestLayout,
+    n_background_rows: int,
+    *,
+    budget_bytes: int = DEFAULT_BUDGET_BYTES,
+    many_rows: bool = False,
+    threads: int = 1,
+    compile_from: int = COMPILE_FROM_PLAYERS,
 ) -> MethodChoice:
     """Choose leaf tables where they fit, else the walk through deep forests.
 
@@ -56,6 +104,8 @@ def choose_method(
         n_background_rows: Rows of the background.
         budget_bytes: Memory the method may hold.
         many_rows: Whether thousands of rows are to be explained at once, not one case at a time.
+        threads: Threads that work at once, each with working memory of its own.
+        compile_from: See :data:`COMPILE_FROM_PLAYERS`; more for a process that must stay small.
 
     Returns:
         The choice, with the memory it is expected to hold.
@@ -64,23 +114,39 @@ def choose_method(
         UnsupportedModelError: If no exact method fits.
     """
     most, tables = layout.most_players, table_bytes(layout)
-    if most <= MAX_FEATURES_PER_LEAF and tables <= budget_bytes:
-        return MethodChoice(
-            name=MethodName.LEAF_TABLES_BATCH if many_rows else MethodName.LEAF_TABLES,
-            reason=f"No path asks about more than {most} features, and the tables of all leaves fit.",
-            memory_bytes=tables,
-            budget_bytes=budget_bytes,
-        )
-    if most > MAX_FEATURES_PER_LEAF:
-        why = f"A path asks about {most} features; tables are made for at most {MAX_FEATURES_PER_LEAF}."
-    else:
-        why = f"Tables of all leaves would take {tables / 2**20:.0f} MB."
+    if most <= MAX_FEATURES_PER_LEAF:
+        reason = f"No path asks about more than {most} features, and the tables of all leaves fit"
+        plain = 2 * tables
+        if not many_rows and int(layout.leaf_players.sum()) < compile_from and plain <= budget_bytes:
+            return MethodChoice(
+                name=MethodName.LEAF_TABLES,
+                reason=f"{reason}; the model is small enough to do without compiled code.",
+                memory_bytes=plain,
+                budget_bytes=budget_bytes,
+            )
+        compiled = compiled_table_bytes(layout, threads=threads)
+        if compiled <= budget_bytes:
+            return MethodChoice(
+                name=MethodName.COMPILED_LEAF_TABLES,
+                reason=f"{reason}.",
+                memory_bytes=compiled,
+                budget_bytes=budget_bytes,
+            )
+    return _choose_deep_forest(layout, n_background_rows, budget_bytes, threads)
+
+
+def _choose_deep_forest(layout: ForestLayout, n_background_rows: int, budget_bytes: int, threads: int) -> MethodChoice:
+    most = layout.most_players
     if most > MAX_PLAYERS_PER_PATH:
         raise UnsupportedModelError(
             f"One path of a tree asks about {most} different features; exact contributions are computed for at most "
             f"{MAX_PLAYERS_PER_PATH}. Train with less deep trees."
         )
-    needed = deep_forest_bytes(layout, n_background_rows)
+    if most > MAX_FEATURES_PER_LEAF:
+        why = f"A path asks about {most} features; tables are made for at most {MAX_FEATURES_PER_LEAF}."
+    else:
+        why = f"Tables of all leaves would take {table_bytes(layout) / 2**20:.0f} MB."
+    needed = deep_forest_bytes(layout, n_background_rows, threads=threads)
     if needed > budget_bytes:
         raise UnsupportedModelError(
             f"{why} Walking the trees with all {n_background_rows} background rows would take {needed / 2**20:.0f} MB; "
@@ -90,15 +156,39 @@ def choose_method(
 
 
 def table_bytes(layout: ForestLayout) -> int:
-    """Memory of all leaf tables: 2^d lines of d 64-bit numbers for a leaf with d players.
+    """Memory of all leaf tables of compiled code: 2^d lines of d 32-bit numbers for a leaf with d players.
 
     Args:
         layout: The forest.
 
     Returns:
-        Bytes, exactly.
+        Bytes, exactly; numpy's tables have 64-bit numbers and take twice as much.
     """
-    return sum(8 * int(depth) << int(depth) for depth in layout.leaf_players)
+    return sum(4 * int(depth) << int(depth) for depth in layout.leaf_players)
+
+
+def compiled_table_bytes(layout: ForestLayout, *, threads: int = 1) -> int:
+    """Memory of compiled leaf tables, with trees and working memory.
+
+    Args:
+        layout: The forest.
+        threads: Threads that work at once.
+
+    Returns:
+        Bytes.
+    """
+    n_inner, n_leaves, n_players = len(layout.feature), len(layout.leaf_value), int(layout.leaf_players.sum())
+    roots = layout.root[layout.root >= 0]
+    most_inner = int(np.diff(roots, append=n_inner).max(initial=0))
+    trees = (
+        20 * n_inner
+        + 32 * n_leaves
+        + 32 * len(roots)
+        + (2 if layout.n_players <= _PLAYERS_IN_16_BITS else 4) * n_players
+    )
+    # A row's sets and lines, or a tree's sets for a block of rows.
+    working = max(8 * (n_inner + 2 * n_leaves), 2 * BLOCK_ROWS * (2 * most_inner + 1))
+    return table_bytes(layout) + trees + threads * working
 
 
 def deep_forest_bytes(layout: ForestLayout, n_background_rows: int, *, threads: int | None = None) -> int:

@@ -4,6 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explainer.explanations.reliability import CalibratedCount, Reliability
+from explainer.explanations.similar_cases import SimilarCases
+from explainer.explanations.stability import Stability
 from models.package import ModelPackage
 
 NEAR_THRESHOLD = 0.05
@@ -13,13 +15,22 @@ NEAR_THRESHOLD = 0.05
 """
 
 
-def assess_reliability(package: ModelPackage, row: NDArray[np.float64], score: float) -> Reliability:
+def assess_reliability(
+    package: ModelPackage,
+    row: NDArray[np.float64],
+    score: float,
+    *,
+    similar: SimilarCases | None = None,
+    stability: Stability | None = None,
+) -> Reliability:
     """Say how far one score can be trusted.
 
     Args:
         package: The verified package.
         row: Raw row, shape (n_features,).
         score: The model's score of this row, in the card's score unit.
+        similar: What is known about the cases of the background that are most like this one.
+        stability: How much the contributions differ between blocks of the background.
 
     Returns:
         What the evaluation, the threshold and the background say about it.
@@ -35,6 +46,8 @@ def assess_reliability(package: ModelPackage, row: NDArray[np.float64], score: f
             name for name, is_outside in zip(package.card.feature_names, outside, strict=True) if is_outside
         ),
         background_gap=package.background.mean_score_gap,
+        similar=similar,
+        stability=stability,
     )
 
 

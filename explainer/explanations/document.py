@@ -73,6 +73,26 @@ class Contribution(_Part):
     sentence: str
 
 
+class InteractionPart(_Part):
+    """What two features did together beyond what each did alone, in the document's additive unit, and its sentence.
+
+    Half of it is part of each of the two contributions.
+    """
+
+    features: tuple[str, str]
+    labels: tuple[str, str]
+    value: float
+    strength: Literal["strong", "clear", "slight"]
+    sentence: str
+
+
+class NoInteractionsPart(_Part):
+    """Why no two features are named that did something together."""
+
+    reason: str
+    sentence: str
+
+
 class Method(_Part):
     """How the contributions were computed; ``stopped`` stands there for sampled contributions only."""
 
@@ -132,8 +152,34 @@ class NoCounterfactualPart(_Part):
     sentence: str
 
 
+class SimilarCasesPart(_Part):
+    """The cases of the background that are most like this one, in sums only; distances in typical spreads."""
+
+    rows: int
+    weight: float
+    same_outcome_per_100: float
+    distance: float
+    usual_distance: float
+    rare: bool
+
+
+class SpreadPart(_Part):
+    """How much one feature's contribution differs between blocks of the background, in the additive unit."""
+
+    feature: str
+    spread: float
+
+
+class StabilityPart(_Part):
+    """How much the reasons depend on who is in the background; ``spreads`` in the order of the contributions."""
+
+    blocks: int
+    same_top_reason: int
+    spreads: tuple[SpreadPart, ...]
+
+
 class ReliabilityPart(_Part):
-    """How far the score can be trusted; numbers out of 100."""
+    """How far the score and its reasons can be trusted; ``None`` is what was not computed."""
 
     favourable_per_100: float | None
     low_per_100: float | None
@@ -144,6 +190,8 @@ class ReliabilityPart(_Part):
     near_threshold: bool
     outside_background: tuple[str, ...]
     background_gap: float
+    similar: SimilarCasesPart | None = None
+    stability: StabilityPart | None = None
 
 
 class DataItem(_Part):
@@ -172,8 +220,16 @@ class Text(_Part):
     sections: tuple[Section, ...]
 
 
+def _is_absent(part: object) -> bool:
+    return part is None
+
+
 class ExplanationDocument(_Part):
-    """One explanation for one audience in one language."""
+    """One explanation for one audience in one language.
+
+    ``interactions`` and ``no_interactions`` are there for caseworkers and auditors only. The list is absent where
+    interactions were not computed, and empty where none was noticeable; ``no_interactions`` says why in both cases.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
 
@@ -192,6 +248,8 @@ class ExplanationDocument(_Part):
     expected_value: float | None
     unit: str
     contributions: tuple[Contribution, ...]
+    interactions: tuple[InteractionPart, ...] | None = Field(default=None, exclude_if=_is_absent)
+    no_interactions: NoInteractionsPart | None = Field(default=None, exclude_if=_is_absent)
     additivity_gap: float | None
     additivity_tolerance: float | None = None
     method: Method | None
@@ -210,7 +268,7 @@ class ExplanationDocument(_Part):
 
     @field_serializer("produced_at")
     def _utc_seconds(self, moment: datetime) -> str:
-        return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+        return moment_text(moment)
 
     def as_json(self) -> dict[str, Any]:
         """The document as plain JSON values, numbers quantised to 1e-9."""
@@ -222,6 +280,11 @@ class ExplanationDocument(_Part):
     def canonical_bytes(self) -> bytes:
         """RFC 8785 bytes: what is hashed, logged and stored."""
         return canonical_json(self.as_json())
+
+
+def moment_text(moment: datetime) -> str:
+    """How the document spells a moment in UTC: to the second."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _quantised(value: Any) -> Any:

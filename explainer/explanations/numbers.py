@@ -19,7 +19,7 @@ class ScoreNumbers:
         reliability: How far the score can be trusted.
 
     Raises:
-        ValueError: If there is not one strength for each contribution.
+        ValueError: If there is not one strength, or not one spread, for each contribution.
     """
 
     score: float
@@ -30,6 +30,9 @@ class ScoreNumbers:
     def __post_init__(self) -> None:
         if len(self.strengths) != len(self.attribution.contributions):
             raise ValueError("Every contribution has exactly one strength.")
+        stability = self.reliability.stability
+        if stability is not None and len(stability.spreads) != len(self.attribution.contributions):
+            raise ValueError("Every contribution has exactly one spread, where spreads were computed.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
 """The legal checklist as machine checks on the rendered document: what is not on the page does not count."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -80,11 +80,23 @@ def require_checklist(document: ExplanationDocument, card: ModelCard) -> None:
         ChecklistError: Names every item that is not met.
     """
     verdicts = evaluate_checklist(document, card)
+    refuse_unmet(verdicts)
+    if document.checklist != verdicts:
+        raise ChecklistError("The explanation is not shown because its checklist is not that of its text.")
+
+
+def refuse_unmet(verdicts: Mapping[str, ChecklistResult]) -> None:
+    """Refuse what the checklist found wanting.
+
+    Args:
+        verdicts: Item id to verdict, of the text as it would be delivered.
+
+    Raises:
+        ChecklistError: Names every item that is not met.
+    """
     missing = [item for item in checklist_items() if verdicts[item.id] == "not_met"]
     if missing:
         raise ChecklistError("The explanation is not shown because it leaves out: " + _listed(missing))
-    if document.checklist != verdicts:
-        raise ChecklistError("The explanation is not shown because its checklist is not that of its text.")
 
 
 def _listed(items: Iterable[ChecklistItem]) -> str:

@@ -10,7 +10,7 @@ from explainer.explanations.document import (
     Section,
     Text,
 )
-from explainer.narration.checklist import evaluate_checklist
+from explainer.narration.checklist import evaluate_checklist, refuse_unmet
 from explainer.narration.counterfactual_words import (
     counterfactual_paragraphs,
     counterfactual_part,
@@ -20,6 +20,7 @@ from explainer.narration.data_words import data_items, data_paragraphs, unused_i
 from explainer.narration.factors import contributions, factors
 from explainer.narration.facts import Facts
 from explainer.narration.in_short import in_short, title
+from explainer.narration.interaction_words import interaction_paragraphs, interaction_parts, no_interactions_part
 from explainer.narration.narrator import Narrator, narrator_of
 from explainer.narration.program_role import procedure, program_role
 from explainer.narration.reliability_words import reliability_part, reliability_words
@@ -42,6 +43,23 @@ def build_document(facts: Facts) -> ExplanationDocument:
     return document.model_copy(update={"checklist": evaluate_checklist(document, facts.card)})
 
 
+def build_checked_document(facts: Facts) -> ExplanationDocument:
+    """Build an explanation that may leave.
+
+    Args:
+        facts: Everything it is built from.
+
+    Returns:
+        The document; everything the law asks for is in it.
+
+    Raises:
+        ChecklistError: If something is not; names every item.
+    """
+    document = build_document(facts)
+    refuse_unmet(document.checklist)
+    return document
+
+
 def _unchecked(narrator: Narrator) -> ExplanationDocument:
     facts = narrator.facts
     decision = facts.decision
@@ -51,11 +69,13 @@ def _unchecked(narrator: Narrator) -> ExplanationDocument:
     told = tuple(counterfactual_part(narrator, found) for found in narrator.shown_counterfactuals())
     disputed = tuple(counterfactual_part(narrator, found) for found in narrator.shown_disputed())
     none = no_counterfactual_part(narrator)
+    interactions, no_interactions = interaction_parts(narrator), no_interactions_part(narrator)
     items = data_items(narrator)
     paragraphs = {
         "in_short": in_short(narrator),
         "program_role": program_role(narrator),
         "factors": factors(narrator, ordered),
+        "interactions": interaction_paragraphs(narrator, interactions, no_interactions),
         "counterfactual": counterfactual_paragraphs(narrator, told, none, disputed),
         "data": data_paragraphs(narrator, items),
         "who_checked": who_checked(narrator),
@@ -79,6 +99,8 @@ def _unchecked(narrator: Narrator) -> ExplanationDocument:
         expected_value=attribution.expected_value if attribution else None,
         unit=facts.card.additive_unit,
         contributions=ordered,
+        interactions=interactions,
+        no_interactions=no_interactions,
         additivity_gap=attribution.additivity_gap if attribution else None,
         additivity_tolerance=attribution.tolerance if attribution else None,
         method=_method(facts),
@@ -97,6 +119,7 @@ def _unchecked(narrator: Narrator) -> ExplanationDocument:
             sections=tuple(
                 Section(id=name, heading=narrator.say(f"heading.{name}"), paragraphs=said)
                 for name, said in paragraphs.items()
+                if said or name != "interactions"
             ),
         ),
         checklist={},

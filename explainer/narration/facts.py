@@ -7,6 +7,7 @@ from datetime import datetime
 from explainer.decisions.decision import Decision, ModelVersion, Value
 from explainer.errors import CounterfactualError, UntrustworthyExplanationError
 from explainer.explanations.document import Audience, BackgroundRef, Language
+from explainer.explanations.interactions import CaseInteractions
 from explainer.explanations.numbers import ExplanationNumbers
 from models.card import ModelCard
 from models.evaluation import Evaluation
@@ -32,6 +33,7 @@ class Facts:
         decision: What the city decided; None for an explanation of mere inputs.
         superseded_by: Reference of the decision that replaced this one, or None.
         base_url: Where the service is reached, for links.
+        interactions: What two features do together; None where nobody asked, as for subjects, or there is no score.
 
     Raises:
         UntrustworthyExplanationError: If the parts belong to different models, cases or decisions.
@@ -52,6 +54,7 @@ class Facts:
     decision: Decision | None
     superseded_by: str | None
     base_url: str
+    interactions: CaseInteractions | None = None
 
     def __post_init__(self) -> None:
         problems = [*self._model_problems(), *self._case_problems()]
@@ -112,10 +115,21 @@ class Facts:
             len(scored.attribution.contributions) == len(scored.strengths) == len(self.card.features)
         ):
             problems.append("there is not one contribution for each feature")
+        problems += self._interaction_problems()
         if scored is None and self.deciding_rule is None:
             problems.append("there is neither a score nor a statutory rule that replaced it")
         elif self.decision is not None:
             problems += self._decision_problems(self.decision)
+        return problems
+
+    def _interaction_problems(self) -> list[str]:
+        if self.interactions is None:
+            return []
+        problems = []
+        if self.audience == "subject" or self.numbers.score_numbers is None:
+            problems.append("there are interactions where none are told")
+        if not {name for one in self.interactions.noticeable for name in one.features} <= set(self.card.feature_names):
+            problems.append("the interactions are those of other features than the card's")
         return problems
 
     def _decision_problems(self, decision: Decision) -> list[str]:

@@ -5,6 +5,7 @@ from datetime import date
 from typing import Literal
 
 from explainer.explanations.counterfactual import Counterfactual
+from explainer.explanations.ties import READ_DECIMALS, in_order, tie_tolerance
 from explainer.narration.facts import Facts
 from explainer.narration.number_words import TIME_ZONE, NumberWords
 from explainer.narration.phrases import Voice, phrases_in
@@ -18,7 +19,7 @@ Situation = Literal[
 """Where a case stands: who decided; that nobody has decided yet; that it was decided later, under another reference;
 or that there is nothing to decide."""
 
-ADDITIVE_DECIMALS = 3
+ADDITIVE_DECIMALS = READ_DECIMALS
 """Digits of contributions in texts for staff; the document itself holds nine."""
 
 
@@ -119,6 +120,15 @@ class Narrator:
     def value(self, feature: Feature) -> str:
         """The person's value of a feature."""
         return self.numbers.value(feature, self.facts.inputs[feature.name])
+
+    def ordered_contributions(self) -> tuple[tuple[int, ...], ...]:
+        """Positions of the features, strongest contribution first, those of equal strength together; see ties."""
+        scored = self.facts.numbers.score_numbers
+        if scored is None:
+            return ()
+        attribution = scored.attribution
+        tolerance = tie_tolerance(attribution.tolerance, attribution.method.standard_error)
+        return in_order(attribution.contributions, tolerance)
 
     def shown_counterfactuals(self) -> tuple[Counterfactual, ...]:
         """The counterfactuals worth telling: two at most, more would bury the answer."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, time
 from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
@@ -57,7 +57,8 @@ class NumberWords:
 
     def time(self, moment: datetime) -> str:
         """The time of day in the city, such as 8:15."""
-        return format_time(moment.astimezone(TIME_ZONE), format="H:mm", locale=self.phrases.locale)
+        here = moment.astimezone(TIME_ZONE)
+        return _time_of_day(time(here.hour, here.minute), self.phrases.locale)
 
     def listed(self, items: Sequence[str]) -> str:
         """Items joined as the language does."""
@@ -162,6 +163,11 @@ def _writer(locale: Locale, decimals: int, *, signed: bool = False) -> _NumberWr
     pattern = parse_pattern(f"+{digits};-{digits}" if signed else digits)
     signs = {ord(","): get_group_symbol(locale), ord("."): get_decimal_symbol(locale)}
     return _NumberWriter(locale, decimals, pattern, signs)
+
+
+@lru_cache(maxsize=1440)
+def _time_of_day(at: time, locale: Locale) -> str:
+    return format_time(at, format="H:mm", locale=locale)
 
 
 @lru_cache(maxsize=1024)

@@ -3,9 +3,14 @@
 import math
 from datetime import date
 
-from explainer.explanations.document import ReliabilityPart
+from explainer.explanations.document import ReliabilityPart, SimilarCasesPart, SpreadPart, StabilityPart
 from explainer.explanations.reliability import CalibratedCount
-from explainer.narration.narrator import Narrator
+from explainer.explanations.similar_cases import SimilarCases
+from explainer.explanations.stability import Stability
+from explainer.narration.narrator import ADDITIVE_DECIMALS, Narrator
+
+DISTANCE_DECIMALS = 1
+"""Digits of distances in typical spreads; more would promise a precision that nobody needs."""
 
 
 def reliability_part(narrator: Narrator) -> ReliabilityPart | None:
@@ -25,6 +30,36 @@ def reliability_part(narrator: Narrator) -> ReliabilityPart | None:
         near_threshold=reliability.near_threshold,
         outside_background=reliability.outside_background,
         background_gap=reliability.background_gap,
+        similar=_similar_part(reliability.similar),
+        stability=_stability_part(narrator, reliability.stability),
+    )
+
+
+def _similar_part(similar: SimilarCases | None) -> SimilarCasesPart | None:
+    if similar is None:
+        return None
+    return SimilarCasesPart(
+        rows=similar.rows,
+        weight=similar.weight,
+        same_outcome_per_100=similar.same_outcome_per_100,
+        distance=similar.distance,
+        usual_distance=similar.usual_distance,
+        rare=similar.rare,
+    )
+
+
+def _stability_part(narrator: Narrator, stability: Stability | None) -> StabilityPart | None:
+    if stability is None:
+        return None
+    names = narrator.facts.card.feature_names
+    return StabilityPart(
+        blocks=stability.blocks,
+        same_top_reason=stability.same_top_reason,
+        spreads=tuple(
+            SpreadPart(feature=names[position], spread=stability.spreads[position])
+            for group in narrator.ordered_contributions()
+            for position in group
+        ),
     )
 
 
@@ -60,8 +95,11 @@ def _about_the_score(narrator: Narrator) -> list[str]:
     ]
     if outside:
         said.append(narrator.say_count("reliability.outside", len(outside), labels=narrator.numbers.listed(outside)))
+    if reliability.similar is not None:
+        said += _similar(narrator, reliability.similar)
     said.append(_calibrated(narrator, reliability.calibrated))
     said.append(narrator.say("reliability.evaluation", about=narrator.words(narrator.facts.evaluation.about)))
+    said += _stability(narrator, reliability.stability)
     if narrator.for_staff:
         gap = narrator.numbers.signed(reliability.background_gap * scale, 2)
         said.append(narrator.say("reliability.background_gap", gap=gap))
@@ -89,3 +127,34 @@ def _calibrated(narrator: Narrator, count: CalibratedCount | None) -> str:
         low=narrator.numbers.count(low),
         high=narrator.numbers.count(high),
     )
+
+
+def _similar(narrator: Narrator, similar: SimilarCases) -> list[str]:
+    numbers = narrator.numbers
+    distances = {
+        "distance": numbers.decimal(similar.distance, DISTANCE_DECIMALS),
+        "usual_distance": numbers.decimal(similar.usual_distance, DISTANCE_DECIMALS),
+    }
+    said = [narrator.say("reliability.rare", **(distances if narrator.for_staff else {}))] if similar.rare else []
+    size = {"rows": numbers.count(similar.rows), "weight": numbers.count(similar.weight)}
+    said.append(
+        narrator.say(
+            "reliability.similar",
+            count=numbers.count(similar.same_outcome_per_100),
+            **({**size, "distance": distances["distance"]} if narrator.for_staff else {}),
+        )
+    )
+    return said
+
+
+def _stability(narrator: Narrator, stability: Stability | None) -> list[str]:
+    if stability is None:
+        return [narrator.say("reliability.stability_not_computed")]
+    spread = narrator.numbers.decimal(max(stability.spreads), ADDITIVE_DECIMALS)
+    said = narrator.say(
+        "reliability.stable",
+        blocks=narrator.numbers.count(stability.blocks),
+        count=narrator.numbers.count(stability.same_top_reason),
+        **({"spread": spread, "unit": narrator.additive_unit} if narrator.for_staff else {}),
+    )
+    return [said] if stability.certain else [said, narrator.say("reliability.order_uncertain")]

@@ -1,17 +1,23 @@
 """Which values of which features may be tried for one person: what people can change, and what they may dispute."""
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
+from explainer.recourse.cell_ranges import AllowedRange, cells_between
+from explainer.recourse.forest_cells import ForestCells, Positions
+from explainer.recourse.moves import FeatureMoves, MoveTable
+from explainer.recourse.value_grid import MAX_VALUES, values_shown
+from models.constraints import moved_along
 from models.features import FLOAT32_MAX, Feature
 from models.package import ModelPackage
 
-MAX_VALUES = 20_000
-"""Values tried per feature; on a finer grid only round values and those next to a split of the model are tried."""
+MAX_ASKED_VALUES = 200
+"""Values tried per feature at first where the model itself has to be asked for each."""
 
 NORMAL_CONSISTENCY = 1.4826
 """Makes the median absolute deviation of normally distributed values equal to their standard deviation."""
@@ -20,61 +26,14 @@ Numbers = NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
-class SearchSpace:
-    """What the search needs to know about a model and never changes.
-
-    Attributes:
-        splits: For each feature all values at which the model's score may jump, ascending, float32, or none where
-            preprocessing stands before the trees and nobody knows them; the score is constant between them.
-        spreads: For each feature how much it typically differs between people, in its own unit.
-        lowest: Lowest value of each feature that anybody in the background has.
-        highest: Highest value of each feature that anybody in the background has.
-        read_by_model: Positions of the features that the model reads.
-        read_by_rules: Positions of the features that a statutory rule reads.
-    """
-
-    splits: tuple[NDArray[np.float32] | None, ...]
-    spreads: tuple[float, ...]
-    lowest: tuple[float, ...]
-    highest: tuple[float, ...]
-    read_by_model: frozenset[int]
-    read_by_rules: frozenset[int]
-
-    @classmethod
-    def of(cls, package: ModelPackage) -> "SearchSpace":
-        """Prepare the search for a verified package."""
-        rows, weights = package.background.rows, package.background.weights
-        names = package.card.feature_names
-        columns = range(rows.shape[1])
-        return cls(
-            splits=tuple(package.forest.thresholds_of(c) for c in columns),
-            spreads=tuple(typical_spread(rows[:, c], weights) for c in columns),
-            lowest=tuple(float(rows[:, c].min()) for c in columns),
-            highest=tuple(float(rows[:, c].max()) for c in columns),
-            read_by_model=package.forest.features_used,
-            read_by_rules=frozenset(names.index(name) for rule in package.card.rules for name in rule.feature_names),
-        )
-
-    def interval_of(self, position: int, values: Numbers) -> NDArray[np.int64]:
-        """Number the intervals between splits in which values of one feature lie, compared as the model compares."""
-        splits = self.splits[position]
-        numbers = values.astype(np.float32)
-        if splits is None:
-            # Nobody knows where the score can jump, so every value is an interval of its own.
-            return np.unique(numbers, return_inverse=True)[1]
-        return np.searchsorted(splits, numbers, side="left")
-
-
-@dataclass(frozen=True, kw_only=True)
 class Candidates:
-    """Values of one feature that are worth trying for one person.
+    """Values of one feature that may be shown to somebody.
 
     Attributes:
         position: Position of the feature.
-        values: Other values than the person's own, ascending, as the model reads them.
+        values: Ascending, as the model reads them, within what somebody in the background has.
         step: Distance between values that people use; 0 for categories.
-        complete: Whether every other value that people use would have the outcome of one of these. It says nothing
-            about values between the steps; those are for :mod:`explainer.recourse.proof`.
+        complete: Whether every other value that people use would have the outcome of one of these.
     """
 
     position: int
@@ -84,106 +43,206 @@ class Candidates:
 
 
 @dataclass(frozen=True, kw_only=True)
-class AllowedRange:
-    """Every value to which one person may change one feature.
+class SearchSpace:
+    """What the search needs to know about a model and never changes.
 
     Attributes:
-        position: Position of the feature.
-        low: Lowest value.
-        high: Highest value.
-        whole: Whether only whole numbers are values.
+        package: The package it was made of.
+        cells: The model's trees as cells; None where nobody knows at which values the score can jump.
+        spreads: For each feature how much it typically differs between people, in its own unit.
+        background_values: For each feature the different values that somebody in the background has, ascending.
+        read_by_model: Positions of the features that the model reads.
+        read_by_rules: Positions of the features that a statutory rule reads.
+        bound: Positions of the features that a constraint of the card names.
+        followers: For each feature that moves others: their positions, and 1 or -1 for their direction.
     """
 
-    position: int
-    low: float
-    high: float
-    whole: bool
+    package: ModelPackage
+    cells: ForestCells | None
+    spreads: tuple[float, ...]
+    background_values: tuple[Numbers, ...]
+    read_by_model: frozenset[int]
+    read_by_rules: frozenset[int]
+    bound: frozenset[int]
+    followers: Mapping[int, Mapping[int, int]]
 
+    @classmethod
+    def of(cls, package: ModelPackage) -> "SearchSpace":
+        """Prepare the search for a verified package."""
+        rows, weights, card = package.background.rows, package.background.weights, package.card
+        columns = range(rows.shape[1])
+        position = {name: place for place, name in enumerate(card.feature_names)}
+        return cls(
+            package=package,
+            cells=ForestCells.of(package.forest),
+            spreads=tuple(typical_spread(rows[:, column], weights) for column in columns),
+            background_values=tuple(np.unique(rows[:, column]) for column in columns),
+            read_by_model=package.forest.features_used,
+            read_by_rules=frozenset(position[name] for rule in card.rules for name in rule.feature_names),
+            bound=frozenset(position[name] for one in card.constraints for name in one.feature_names),
+            followers={
+                position[name]: {position[also]: sign for also, sign in moved.items()}
+                for name, moved in moved_along(card.constraints).items()
+            },
+        )
 
-def allowed_ranges(package: ModelPackage, space: SearchSpace, row: Numbers) -> tuple[AllowedRange, ...]:
-    """List what this person could change and how far: direction and bounds of the card, whatever the step.
+    @cached_property
+    def without_dependencies(self) -> "SearchSpace":
+        """The same where nothing depends on anything else: for values that are wrong and are corrected alone."""
+        return replace(self, bound=frozenset(), followers={}) if self.bound else self
 
-    Args:
-        package: The verified package.
-        space: Of the same package.
-        row: Raw row of the person, shape (n_features,).
+    @cached_property
+    def matters(self) -> frozenset[int]:
+        """Positions of the features a change of which can matter: read by model or rules, or moving one that is."""
+        read = self.read_by_model | self.read_by_rules
+        return read | {one for one, moved in self.followers.items() if read & set(moved)}
 
-    Returns:
-        One entry per feature that has another value; features that nothing reads are left out.
-    """
-    found = []
-    for position, feature in _features_that_matter(package, space):
-        allowed = feature.actionable
-        if allowed is None or feature.protected:
-            continue
-        own, whole = float(row[position]), feature.kind == "integer"
-        low = max(allowed.minimum, own if allowed.direction == "up" else -FLOAT32_MAX, -FLOAT32_MAX)
-        high = min(allowed.maximum, own if allowed.direction == "down" else FLOAT32_MAX, FLOAT32_MAX)
-        if whole:
-            low, high = float(np.ceil(low)), float(np.floor(high))
-        if low < high or low == high != own:
-            found.append(AllowedRange(position=position, low=low, high=high, whole=whole))
-    return tuple(found)
+    @cached_property
+    def looked_at_by_value(self) -> frozenset[int]:
+        """Positions of the features of which each value counts, not only the cell it lies in."""
+        return self.read_by_rules | self.bound
 
+    @cached_property
+    def actions(self) -> Mapping[int, Candidates]:
+        """Values that may be proposed, for each feature that people can change."""
+        found = self._candidates({position: _card_limits(feature) for position, feature in self._actionable})
+        for position, feature in self._actionable:
+            if feature.kind == "category" and position in found:
+                values = found[position].values
+                values = values[np.isin(values, _chosen_categories(feature))]
+                found[position] = Candidates(position=position, values=values, step=0, complete=True)
+        return found
 
-def actions(
-    package: ModelPackage, space: SearchSpace, row: Numbers, *, beyond_background: bool = False
-) -> tuple[Candidates, ...]:
-    """List the values worth showing to this person: within the allowed ranges, on the card's step.
+    @cached_property
+    def action_moves(self) -> MoveTable:
+        """The same as moves: for features of which only the cell counts, the nearest values of each cell."""
+        return self._table(self.actions, with_directions=True)
 
-    Args:
-        package: The verified package.
-        space: Of the same package.
-        row: Raw row of the person, shape (n_features,).
-        beyond_background: Whether values that nobody in the background has are listed, too.
+    @cached_property
+    def seen_by_cell(self) -> frozenset[int]:
+        """Positions of the actionable features of which a look at their cells says everything."""
+        if self.cells is None:
+            return frozenset()
+        by_value = self.looked_at_by_value | set(self.followers)
+        return frozenset(position for position, _ in self._actionable if position not in by_value)
 
-    Returns:
-        One entry per feature that has at least one value to try; features that nothing reads are left out.
-    """
-    found = []
-    for allowed in allowed_ranges(package, space, row):
-        position, limits = allowed.position, (allowed.low, allowed.high)
-        if not beyond_background:
-            limits = _within_background(space, position, limits)
-        step = _step_of(package.card.features[position])
-        found.append(_numbers_between(space, position, step, limits, float(row[position])))
-    return tuple(candidates for candidates in found if len(candidates.values))
+    @cached_property
+    def allowed_moves(self) -> MoveTable:
+        """All cells to which the card lets these features change, shown or not."""
+        cells, moves = self.cells, []
+        for position, feature in self._actionable:
+            if cells is None or position not in self.seen_by_cell:
+                continue
+            low, high = _card_limits(feature)
+            allowed = AllowedRange(position=position, low=low, high=high, whole=feature.kind != "number")
+            lowest, highest = cells_between(cells.splits[position], allowed)
+            cell = cells.first_cell[position] + cells.cells_of_values(position, lowest)
+            moves.append(self._moves_of(position, lowest, highest, cell, by_cell=True, directions=_directions(feature)))
+        return MoveTable.of(moves)
 
+    @cached_property
+    def disputable(self) -> Mapping[int, Candidates]:
+        """Values that may be the right ones, for each feature that people may dispute."""
+        chosen = {}
+        for position, feature in enumerate(self.package.card.features):
+            if position in self.matters and feature.disputable and not feature.protected:
+                low = -math.inf if feature.minimum is None else feature.minimum
+                chosen[position] = (low, math.inf if feature.maximum is None else feature.maximum)
+        return self._candidates(chosen)
 
-def disputable_values(package: ModelPackage, space: SearchSpace, row: Numbers) -> tuple[Candidates, ...]:
-    """List what each value could have been if it were wrong, features that are protected left out.
+    @cached_property
+    def disputable_moves(self) -> MoveTable:
+        """The same as moves. A value that is wrong is corrected alone, whatever depends on it."""
+        return self._table(self.disputable, with_directions=False)
 
-    Args:
-        package: The verified package.
-        space: Of the same package.
-        row: Raw row of the person, shape (n_features,).
+    def allowed_ranges(self, row: Numbers) -> tuple[AllowedRange, ...]:
+        """List what this person could change and how far: direction and bounds of the card, whatever the step.
 
-    Returns:
-        One entry per feature that the person may dispute and that has another value.
-    """
-    found = []
-    for position, feature in _features_that_matter(package, space):
-        if not feature.disputable or feature.protected:
-            continue
-        own = float(row[position])
-        if feature.kind in ("category", "boolean"):
-            values = np.arange(2 if feature.kind == "boolean" else len(feature.categories), dtype=np.float64)
-            found.append(Candidates(position=position, values=values[values != own], step=0, complete=True))
-        else:
-            low = -math.inf if feature.minimum is None else feature.minimum
-            high = math.inf if feature.maximum is None else feature.maximum
-            limits = _within_background(space, position, (low, high))
-            found.append(_numbers_between(space, position, _step_of(feature), limits, own))
-    return tuple(candidates for candidates in found if len(candidates.values))
+        Args:
+            row: Raw row of the person, shape (n_features,).
 
+        Returns:
+            One entry per feature that has another value; features that nothing reads are left out.
+        """
+        found = []
+        for position, feature in self._actionable:
+            own, whole = float(row[position]), feature.kind != "number"
+            low, high = _card_limits(feature)
+            up, down = _directions(feature)
+            low = max(low, -math.inf if down else own, -FLOAT32_MAX)
+            high = min(high, math.inf if up else own, FLOAT32_MAX)
+            if whole:
+                low, high = float(np.ceil(low)), float(np.floor(high))
+            if low < high or low == high != own:
+                found.append(AllowedRange(position=position, low=low, high=high, whole=whole))
+        return tuple(found)
 
-def values_on_grid(low: float, high: float, step: float) -> Numbers:
-    """List the multiples of a step from low to high, both included, without the dust of binary fractions."""
-    if low > high:
-        return np.zeros(0)
-    # A bound that is itself a multiple must not fall out because of its last bit.
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return np.round(np.arange(first, last + 1) * step, 9)
+    @cached_property
+    def _actionable(self) -> tuple[tuple[int, Feature], ...]:
+        return tuple(
+            (position, feature)
+            for position, feature in enumerate(self.package.card.features)
+            if position in self.matters and feature.actionable is not None and not feature.protected
+        )
+
+    def _candidates(self, limits: Mapping[int, tuple[float, float]]) -> dict[int, Candidates]:
+        found = {}
+        for position, (low, high) in limits.items():
+            feature, present = self.package.card.features[position], self.background_values[position]
+            if feature.kind in ("category", "boolean"):
+                values, step, complete = present[(present >= low) & (present <= high)], 0.0, True
+            else:
+                # A value below or above everybody's is one that nobody has.
+                step, shown = _step_of(feature), (max(low, float(present[0])), min(high, float(present[-1])))
+                values, complete = self._numbers(position, *shown, step)
+            if len(values):
+                found[position] = Candidates(position=position, values=values, step=step, complete=complete)
+        return found
+
+    def _numbers(self, position: int, low: float, high: float, step: float) -> tuple[Numbers, bool]:
+        if self.cells is None:
+            return values_shown(low, high, step, splits=None, at_most=MAX_ASKED_VALUES)
+        splits = self.cells.splits[position].astype(np.float64)
+        values, all_there = values_shown(low, high, step, splits=splits, at_most=MAX_VALUES)
+        # Between these values the score cannot jump, but a rule can.
+        return values, all_there or position not in self.looked_at_by_value
+
+    def _table(self, candidates: Mapping[int, Candidates], *, with_directions: bool) -> MoveTable:
+        moves = []
+        for position, one in candidates.items():
+            directions = _directions(self.package.card.features[position]) if with_directions else (True, True)
+            first = last = one.values
+            cell, by_cell = np.full(len(first), -1), False
+            if self.cells is not None:
+                cell = self.cells.first_cell[position] + self.cells.cells_of_values(position, one.values)
+                by_cell = position not in self.looked_at_by_value
+            if by_cell:
+                starts = np.flatnonzero(np.diff(cell, prepend=-1))
+                first, last, cell = first[starts], last[np.append(starts[1:], len(cell)) - 1], cell[starts]
+            moves.append(self._moves_of(position, first, last, cell, by_cell=by_cell, directions=directions))
+        return MoveTable.of(moves)
+
+    def _moves_of(
+        self,
+        position: int,
+        first: Numbers,
+        last: Numbers,
+        cell: Positions,
+        *,
+        by_cell: bool,
+        directions: tuple[bool, bool],
+    ) -> FeatureMoves:
+        categorical = self.package.card.features[position].kind in ("category", "boolean")
+        return FeatureMoves(
+            position=position,
+            first=first,
+            last=last,
+            cell=cell,
+            by_cell=by_cell,
+            up=directions[0],
+            down=directions[1],
+            spread=None if categorical else self.spreads[position],
+        )
 
 
 def typical_spread(values: Numbers, weights: Numbers) -> float:
@@ -211,41 +270,28 @@ def _weighted_median(values: Numbers, weights: Numbers) -> float:
     return float(values[order][np.searchsorted(reached, reached[-1] / 2)])
 
 
-def _features_that_matter(package: ModelPackage, space: SearchSpace) -> Iterator[tuple[int, Feature]]:
-    for position, feature in enumerate(package.card.features):
-        if position in space.read_by_model | space.read_by_rules:
-            yield position, feature
+def _card_limits(feature: Feature) -> tuple[float, float]:
+    """Lowest and highest value to which the card lets anybody change a feature."""
+    allowed = feature.actionable
+    if allowed is None:
+        raise ValueError(f"'{feature.name}' is not actionable")
+    if feature.kind == "category":
+        numbers = _chosen_categories(feature)
+        return float(numbers.min()), float(numbers.max())
+    return allowed.minimum, allowed.maximum
+
+
+def _directions(feature: Feature) -> tuple[bool, bool]:
+    """Whether a value may rise and whether it may fall; categories have no order."""
+    direction = "either" if feature.actionable is None else feature.actionable.direction
+    return direction != "down", direction != "up"
+
+
+def _chosen_categories(feature: Feature) -> Numbers:
+    chosen = () if feature.actionable is None else feature.actionable.categories
+    return np.array([number for number, one in enumerate(feature.categories) if one.value in chosen], dtype=np.float64)
 
 
 def _step_of(feature: Feature) -> float:
     step = feature.actionable.step if feature.actionable else 10.0**-feature.decimals
     return max(1.0, float(round(step))) if feature.kind == "integer" else step
-
-
-def _within_background(space: SearchSpace, position: int, limits: tuple[float, float]) -> tuple[float, float]:
-    return max(limits[0], space.lowest[position]), min(limits[1], space.highest[position])
-
-
-def _numbers_between(
-    space: SearchSpace, position: int, step: float, limits: tuple[float, float], own: float
-) -> Candidates:
-    low, high = limits
-    complete = True
-    if (high - low) / step <= MAX_VALUES:
-        values = values_on_grid(low, high, step)
-    else:
-        coarse = values_on_grid(low, high, _round_step((high - low) / MAX_VALUES, step))
-        known = space.splits[position]
-        splits = np.zeros(0) if known is None else known.astype(np.float64)
-        below, above = np.floor(splits / step) * step, (np.floor(splits / step) + 1) * step
-        values = np.unique(np.round(np.concatenate([coarse, below, above]), 9))
-        values = values[(values >= low) & (values <= high)]
-        # The score cannot jump between these values, but a statutory rule can.
-        complete = known is not None and position not in space.read_by_rules
-    return Candidates(position=position, values=values[values != own], step=step, complete=complete)
-
-
-def _round_step(wanted: float, step: float) -> float:
-    """Give the smallest of 1, 2, 5, 10, 20, 50 … steps that is at least as wide as wanted."""
-    power = 10.0 ** math.floor(math.log10(wanted / step))
-    return step * next(power * factor for factor in (1, 2, 5, 10) if power * factor >= wanted / step)

@@ -1,25 +1,22 @@
-"""Finds the nearest values of one or two features that give another outcome.
+"""Finds the nearest values of one or two features that give another outcome, exactly."""
 
-The model's score is constant between the splits of its trees, so the model is asked once per interval (for pairs: once
-per cell of two intervals), while statutory rules are asked for every value.
-"""
-
+import math
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from explainer.explanations.model_outcome import reaches_outcome
-from explainer.recourse.action_set import Candidates, SearchSpace, values_on_grid
-from explainer.recourse.verification import SCORE_TOLERANCE
-from models.package import ModelPackage
-from models.statutory_rules import fired_on_rows
+from explainer.recourse.action_set import Candidates
+from explainer.recourse.case import Case, Judged
+from explainer.recourse.forest_cells import Positions
+from explainer.recourse.moves import Moves
+from explainer.recourse.value_grid import values_on_grid
 
 MAX_VALUE_PAIRS = 200_000
-"""Pairs of values asked of the statutory rules; beyond them only the nearest value of each interval is tried."""
+"""Pairs of values tried for one pair of features; beyond them values are left out."""
 
-MAX_CELLS = 20_000
-"""Pairs of intervals asked of the model; beyond them intervals are left out."""
+CHUNK = 4096
+"""Pairs of values that are asked of rules at a time, the cheapest first."""
 
 Numbers = NDArray[np.float64]
 
@@ -36,160 +33,139 @@ class Found:
     cost: float
     values: tuple[tuple[int, float], ...]
 
-
-@dataclass(frozen=True)
-class _Line:
-    """Values of one feature and the intervals they lie in.
-
-    Attributes:
-        position: Position of the feature.
-        values: Shape (n_values,).
-        interval: Shape (n_values,), number of each value's interval among the intervals that occur.
-        representatives: Shape (n_intervals,), one value of each interval.
-    """
-
-    position: int
-    values: Numbers
-    interval: NDArray[np.int64]
-    representatives: Numbers
+    @property
+    def positions(self) -> tuple[int, ...]:
+        """Positions of the features that change."""
+        return tuple(position for position, _ in self.values)
 
 
-class NearestChanges:
-    """Searches for one person and one outcome; made for one search, not shared between threads.
+def nearest_singles(moves: Moves, judged: Judged) -> list[Found]:
+    """Give for each feature the nearest single move that reaches the outcome, nearest feature first."""
+    if not judged.reached.any():
+        return []
+    costs = np.where(judged.reached, moves.cost, math.inf)
+    least, found = moves.least_of_each_feature(costs), []
+    for place in np.flatnonzero(least < math.inf):
+        here = moves.of_feature(int(place))
+        # Of equal costs the first one wins: the lower value, so that the answer is always the same.
+        best = here.start + int(np.argmin(costs[here]))
+        found.append(Found(cost=float(costs[best]), values=((int(moves.position[best]), float(moves.value[best])),)))
+    return sorted(found, key=lambda one: (one.cost, one.values))
+
+
+def refined(case: Case, found: Found, candidates: Candidates) -> Found:
+    """Look for a nearer value of one feature between those that were tried, where not all were.
 
     Args:
-        package: The verified package.
-        space: Of the same package.
-        row: The person's raw row, shape (n_features,).
-        outcome: Outcome id that is looked for.
-        score: The person's score, None where a rule decided before it.
+        case: The person.
+        found: A single change.
+        candidates: The values that were tried of its feature.
 
-    Attributes:
-        closest_score: Of the scores that were tried, left the outcome as it is and lie nearer to the threshold than
-            the person's own score, the nearest one; None where nothing came nearer.
+    Returns:
+        The nearest change, or the same one.
     """
+    if candidates.complete:
+        return found
+    ((position, best),) = found.values
+    own = float(case.row[position])
+    nearer = candidates.values[np.abs(candidates.values - own) < abs(best - own)]
+    on_the_way = nearer[(nearer > own) == (best > own)]
+    last_without = on_the_way[np.argmax(np.abs(on_the_way - own))] if len(on_the_way) else own
+    between = values_on_grid(min(last_without, best), max(last_without, best), candidates.step)
+    between = between[between != own]
+    moves = moves_to(case, position, between)
+    return next(iter(nearest_singles(moves, case.judge(case.profile, moves))), found)
 
-    def __init__(
-        self, package: ModelPackage, space: SearchSpace, row: Numbers, outcome: str, score: float | None
-    ) -> None:
-        self._package, self._space, self._row, self._outcome = package, space, row, outcome
-        self._own_score = score
-        self.closest_score: float | None = None
 
-    def single(self, candidates: Candidates) -> Found | None:
-        """Find the nearest value of one feature that gives the outcome, or None if no value does."""
-        found = self._nearest_of(candidates.position, candidates.values)
-        if found is None or candidates.complete:
-            return found
-        # On a thinned grid a rule may fire at a nearer value than the one that showed it.
-        own, best = float(self._row[candidates.position]), found.values[0][1]
-        nearer = candidates.values[np.abs(candidates.values - own) < abs(best - own)]
-        on_the_way = nearer[(nearer > own) == (best > own)]
-        last_without = on_the_way[np.argmax(np.abs(on_the_way - own))] if len(on_the_way) else own
-        between = values_on_grid(min(last_without, best), max(last_without, best), candidates.step)
-        return self._nearest_of(candidates.position, between[between != own]) or found
+def moves_to(case: Case, position: int, values: Numbers) -> Moves:
+    """Make the moves of one numeric feature to given values."""
+    cells = case.space.cells
+    cell = np.full(len(values), -1)
+    if cells is not None:
+        cell = cells.first_cell[position] + cells.cells_of_values(position, values)
+    cost = np.abs(values - case.row[position]) / case.space.spreads[position]
+    return Moves(position=np.full(len(values), position), value=values, cell=cell, cost=cost)
 
-    def pair(self, first: Candidates, second: Candidates) -> Found | None:
-        """Find the nearest pair of values that gives the outcome.
 
-        Args:
-            first: Values of one feature.
-            second: Values of another one, later in the card.
+def nearest_pair(case: Case, first: Moves, second: Moves) -> Found | None:
+    """Find the nearest pair of values of two features that gives the outcome.
 
-        Returns:
-            The pair, or None if none was found.
-        """
-        one, other = self._lines_of_pair(first, second)
-        cells = self._rows_of_pair(one.position, one.representatives, other.position, other.representatives)
-        by_cell = self.scores_of(cells).reshape(len(one.representatives), len(other.representatives))
-        rows = self._rows_of_pair(one.position, one.values, other.position, other.values)
-        scores = by_cell[np.ix_(one.interval, other.interval)].ravel()
-        return self._cheapest(rows, scores, (one.position, other.position))
+    Args:
+        case: The person.
+        first: Moves of one feature.
+        second: Moves of another one, later in the card.
 
-    def scores_of(self, rows: Numbers) -> Numbers:
-        """Score raw rows of shape (n_rows, n_features), and remember the one that came closest."""
-        scores = self._package.model.score(rows)
-        self._note_closest(rows, scores)
-        return scores
+    Returns:
+        The pair, or None if none was found.
+    """
+    first, second = _thinned(first, second), _thinned(second, first)
+    if not len(first) or not len(second):
+        return None
+    pairs = _Pairs(case, first, second)
+    best = pairs.cheapest()
+    if best is None:
+        return None
+    one, other = divmod(best, len(second))
+    changes = ((first, one), (second, other))
+    values = tuple((int(moves.position[number]), float(moves.value[number])) for moves, number in changes)
+    return Found(cost=float(first.cost[one] + second.cost[other]), values=values)
 
-    def _nearest_of(self, position: int, values: Numbers) -> Found | None:
-        if not len(values):
-            return None
-        line = self._line(position, values)
-        scores = self.scores_of(self._rows_with(position, line.representatives))[line.interval]
-        return self._cheapest(self._rows_with(position, values), scores, (position,))
 
-    def _cheapest(self, rows: Numbers, scores: Numbers, changed: tuple[int, ...]) -> Found | None:
-        rows = rows[reaches_outcome(self._package.card, rows, scores, self._outcome)]
-        if not len(rows):
-            return None
-        costs = sum((self._costs(position, rows[:, position]) for position in changed), np.zeros(len(rows)))
-        # Of equal costs the first one wins: the lower value, so that the answer is always the same.
-        best = int(np.argmin(costs))
-        return Found(cost=float(costs[best]), values=tuple((p, float(rows[best, p])) for p in changed))
+class _Pairs:
+    """All pairs of two features' moves, numbered row by row."""
 
-    def _costs(self, position: int, values: Numbers) -> Numbers:
-        if self._package.card.features[position].kind in ("category", "boolean"):
-            return np.ones(len(values))
-        distances: Numbers = np.abs(values - self._row[position])
-        return distances / self._space.spreads[position]
-
-    def _note_closest(self, rows: Numbers, scores: Numbers) -> None:
-        if self._own_score is None:
-            return
-        card = self._package.card
-        same_side = (scores >= card.threshold) == (self._own_score >= card.threshold)
-        so_far = self._own_score if self.closest_score is None else self.closest_score
-        # A batch may differ from a single row in the last bits; that is not nearer.
-        nearer = np.abs(scores - card.threshold) < abs(so_far - card.threshold) - SCORE_TOLERANCE
-        rows, scores = rows[same_side & nearer], scores[same_side & nearer]
-        # Where a rule decides, no number is told.
-        for rule in card.rules:
-            free = ~fired_on_rows(rule, card.features, rows)
-            rows, scores = rows[free], scores[free]
-        if len(scores):
-            self.closest_score = float(scores[np.argmin(np.abs(scores - card.threshold))])
-
-    def _lines_of_pair(self, first: Candidates, second: Candidates) -> tuple[_Line, _Line]:
-        both = (first, second)
-        values = [self._needed_in_pairs(one) for one in both]
-        if len(values[0]) * len(values[1]) > MAX_VALUE_PAIRS:
-            values = [self._nearest_per_interval(one) for one in both]
-        lines = [self._line(one.position, some) for one, some in zip(both, values, strict=True)]
-        if len(lines[0].representatives) * len(lines[1].representatives) > MAX_CELLS:
-            each = int(MAX_CELLS**0.5)
-            lines = [self._line(line.position, _evenly_thinned(line.representatives, each)) for line in lines]
-        return lines[0], lines[1]
-
-    def _needed_in_pairs(self, candidates: Candidates) -> Numbers:
-        if candidates.position in self._space.read_by_rules:
-            return candidates.values
-        return self._nearest_per_interval(candidates)
-
-    def _nearest_per_interval(self, candidates: Candidates) -> Numbers:
-        interval = self._space.interval_of(candidates.position, candidates.values)
-        order = np.lexsort((self._costs(candidates.position, candidates.values), interval))
-        return candidates.values[order][np.unique(interval[order], return_index=True)[1]]
-
-    def _line(self, position: int, values: Numbers) -> _Line:
-        _, first, interval = np.unique(
-            self._space.interval_of(position, values), return_index=True, return_inverse=True
+    def __init__(self, case: Case, first: Moves, second: Moves) -> None:
+        self._case, self._first, self._second = case, first, second
+        features = (int(first.position[0]), int(second.position[0]))
+        self._costs = (first.cost[:, np.newaxis] + second.cost).ravel()
+        self._rules_matter = case.has_conditions and (
+            bool(case.space.looked_at_by_value & set(features)) or case.is_blocked(case.row)
         )
-        return _Line(position, values, interval, values[first])
+        if case.space.followers.keys() & set(features):
+            scores = case.scores_of_rows(self._rows(np.arange(len(self._costs))))
+        else:
+            scores = case.profile.scores_of_pair(features[0], first.value, features[1], second.value).ravel()
+        self._short = case.target.short_of(scores)
 
-    def _rows_with(self, position: int, values: Numbers) -> Numbers:
-        rows = np.tile(self._row, (len(values), 1))
-        rows[:, position] = values
-        return rows
+    def cheapest(self) -> int | None:
+        """Number of the cheapest pair that reaches the outcome."""
+        tolerance = self._case.tolerance
+        if self._rules_matter:
+            order = np.argsort(self._costs, kind="stable")
+            for start in range(0, len(order), CHUNK):
+                chunk = order[start : start + CHUNK]
+                reached = self._reached(chunk)
+                if reached.any():
+                    return int(chunk[np.argmax(reached)])
+            return None
+        costs = np.where(self._short <= tolerance, self._costs, math.inf)
+        while True:
+            best = int(np.argmin(costs))
+            if costs[best] == math.inf:
+                return None
+            if self._short[best] < -tolerance or self._reached(np.array([best]))[0]:
+                return best
+            costs[best] = math.inf
 
-    def _rows_of_pair(self, first: int, first_values: Numbers, second: int, second_values: Numbers) -> Numbers:
-        rows = np.tile(self._row, (len(first_values) * len(second_values), 1))
-        rows[:, first] = np.repeat(first_values, len(second_values))
-        rows[:, second] = np.tile(second_values, len(first_values))
-        return rows
+    def _reached(self, chosen: Positions) -> NDArray[np.bool_]:
+        rows, short = self._rows(chosen), self._short[chosen]
+        reached = self._case.reached_where(rows, short <= 0)
+        near = np.abs(short) <= self._case.tolerance
+        if near.any():
+            reached[near] = self._case.really_reached(rows[near])
+        return reached
+
+    def _rows(self, chosen: Positions) -> Numbers:
+        one, other = np.divmod(chosen, len(self._second))
+        rows = self._case.rows_of(self._case.profile, self._first.only(one))
+        return self._case.applied(rows, self._second.only(other))
 
 
-def _evenly_thinned(values: Numbers, at_most: int) -> Numbers:
-    if len(values) <= at_most:
-        return values
-    return values[np.linspace(0, len(values) - 1, at_most).astype(np.int64)]
+def _thinned(moves: Moves, others: Moves) -> Moves:
+    """Leave out moves evenly where there are too many pairs."""
+    if len(moves) * len(others) <= MAX_VALUE_PAIRS:
+        return moves
+    at_most = max(int(MAX_VALUE_PAIRS**0.5), MAX_VALUE_PAIRS // max(len(others), 1))
+    if len(moves) <= at_most:
+        return moves
+    return moves.only(np.linspace(0, len(moves) - 1, at_most).astype(np.int64))

@@ -1,196 +1,293 @@
 """Proves that no values a card allows give another outcome: all of them, not only those that are tried and shown.
 
-The model's score is constant between the splits of its trees, so one row of each cell between splits stands for the
-whole cell. Statutory rules may change anywhere in a cell; they are asked for the whole cell at once, and cells they
-leave open are halved until every part is decided.
+Branch and bound: a box of values is done with when the bounds of the score and of the statutory rules say that the
+outcome is impossible anywhere in it; else it is cut in two where that helps the bounds most, until single cells are
+left, and these are cut further where rules read the values themselves.
 """
 
+import heapq
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from itertools import product
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations, product
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from explainer.explanations.model_outcome import reaches_outcome
-from explainer.recourse.action_set import AllowedRange, SearchSpace
-from explainer.recourse.rule_boxes import possible_outcome
-from explainer.recourse.verification import SCORE_TOLERANCE
-from models.package import ModelPackage
+from explainer.recourse.case import Case
+from explainer.recourse.cell_ranges import AllowedRange, CellRanges, middle_of
+from explainer.recourse.forest_bounds import ForestBounds
+from explainer.recourse.score_profile import ForestProfile
 
-MAX_CELLS = 20_000
-"""Cells asked of the model; where there are more, nothing is proven."""
+MAX_STARTS = 1_000
+"""Boxes a proof may start with; where there are more combinations of features, nothing is proven."""
 
-MAX_BOXES = 20_000
-"""Parts of cells that rules may leave open at a time; where there are more, nothing is proven."""
+MAX_OUTSIDE = 6
+"""Features whose own value lies outside what the card allows; with more of them nothing is proven."""
 
-MAX_HALVINGS = 200
-"""More than it takes to halve two features down to neighbouring numbers, at most 64 steps each."""
+TOGETHER = 8
+"""Boxes that are cut at a time."""
+
+TRIED_CUTS = 12
+"""Features along which a cut is tried per box."""
 
 Numbers = NDArray[np.float64]
+Slots = NDArray[np.int64]
+
+State = Literal["open", "proven", "refuted"]
 
 
-@dataclass(frozen=True)
-class _Boxes:
-    """Closed boxes of rows with the same score.
+@dataclass(frozen=True, eq=False)
+class _Box:
+    """Ranges of cells, and of values within them where a cell is cut.
 
     Attributes:
-        lowest: Shape (n_boxes, n_features).
-        highest: Shape (n_boxes, n_features).
-        scores: Shape (n_boxes,).
+        first: Shape (n_levers,), first range of each lever.
+        last: Shape (n_levers,), last range.
+        lowest: Shape (n_levers,), lowest value.
+        highest: Shape (n_levers,), highest value.
     """
 
+    first: Slots
+    last: Slots
     lowest: Numbers
     highest: Numbers
-    scores: Numbers
 
-    def only(self, kept: NDArray[np.bool_]) -> "_Boxes":
-        return _Boxes(self.lowest[kept], self.highest[kept], self.scores[kept])
+    def __lt__(self, _other: "_Box") -> bool:
+        return False  # of boxes with equal bounds the one that came first is cut first
 
 
 class Proof:
-    """Proves things about one person and one outcome.
+    """A proof about one person that may be interrupted and taken up again.
 
     Args:
-        package: The verified package.
-        space: Of the same package.
-        row: The person's raw row, shape (n_features,).
-        outcome: Outcome id that is looked for.
-        scores_of: Scores raw rows as the search does.
+        case: The person and the outcome.
+        ranges: What may change, and how far.
+        at_once: How many features change together at most; None means all of them.
+
+    Attributes:
+        state: ``proven`` once it is certain that no allowed values give the outcome, ``refuted`` once it is certain
+            that the proof cannot succeed, else ``open``.
+        looked_at: Boxes that were bounded so far.
+        witness: A row with allowed values that gives the outcome, where one was met; the proof is then refuted.
     """
 
-    def __init__(
-        self,
-        package: ModelPackage,
-        space: SearchSpace,
-        row: Numbers,
-        outcome: str,
-        scores_of: Callable[[Numbers], Numbers],
-    ) -> None:
-        self._package, self._space, self._row, self._outcome = package, space, row, outcome
-        self._scores_of = scores_of
+    def __init__(self, case: Case, ranges: Sequence[AllowedRange], at_once: int | None = None) -> None:
+        self.state: State = "open"
+        self.looked_at = 0
+        self.witness: Numbers | None = None
+        self._case = case
+        self._waiting: list[tuple[float, int, _Box]] = []
+        if case.space.cells is None or not isinstance(case.profile, ForestProfile):
+            self.state = "refuted"  # nobody knows where the score can jump
+            return
+        self._cells = case.space.cells
+        self._levers = [one.position for one in ranges]
+        self._whole = np.array([one.whole for one in ranges], dtype=np.bool_)
+        self._ranges = [CellRanges.of(self._cells, one, float(case.row[one.position])) for one in ranges]
+        self._varying = self._levers + sorted(
+            {also for one in self._levers for also in case.space.followers.get(one, ())} - set(self._levers)
+        )
+        self._bounds = ForestBounds(case.profile, np.array(self._varying, dtype=np.int64))
+        starts = self._starts(at_once)
+        if starts is None:
+            self.state = "refuted"
+        else:
+            self._add(starts)
 
-    def rules_out(self, ranges: Sequence[AllowedRange]) -> bool:
-        """Say whether it is certain that no values within the ranges, taken together, give the outcome.
+    @property
+    def open_boxes(self) -> int:
+        """Boxes that are not yet done with."""
+        return len(self._waiting)
+
+    def advance(self, boxes: int) -> State:
+        """Look at some more boxes.
 
         Args:
-            ranges: Of different features; all other features stay as they are.
+            boxes: About how many.
 
         Returns:
-            True if it is proven; False if there are such values or if it is not known.
+            The new state.
         """
-        boxes = self._cells(ranges)
-        if boxes is None:
-            return False
-        near = np.abs(boxes.scores - self._package.card.threshold) <= SCORE_TOLERANCE
-        for _ in range(MAX_HALVINGS):
-            possible = possible_outcome(self._package.card, boxes.lowest, boxes.highest, boxes.scores, self._outcome)
-            open_ones = possible.yes | near
-            if not open_ones.any():
-                return True
-            boxes = boxes.only(open_ones)
-            # Where the runtime's last bits decide, and where everything in a box gives the outcome, nothing is left
-            # to prove.
-            if near.any() or not possible.no[open_ones].all() or self._any_corner_reaches(boxes):
-                return False
-            if 2 * len(boxes.scores) > MAX_BOXES:
-                return False
-            boxes = _halved(boxes, ranges)
-            near = np.zeros(len(boxes.scores), dtype=np.bool_)
-        return False
+        end = self.looked_at + boxes
+        while self.state == "open" and self._waiting and self.looked_at < end:
+            taken = [heapq.heappop(self._waiting)[2] for _ in range(min(TOGETHER, len(self._waiting)))]
+            self._cut(taken)
+        if self.state == "open" and not self._waiting:
+            self.state = "proven"
+        return self.state
 
-    def _cells(self, ranges: Sequence[AllowedRange]) -> _Boxes | None:
-        lines = [line for one in ranges if (line := self._line(one)) is not None]
-        if len(lines) < len(ranges):
-            return None  # preprocessing hides where the score can jump
-        if math.prod(len(lows) for lows, _ in lines) > MAX_CELLS:
+    def _starts(self, at_once: int | None) -> list[_Box] | None:
+        outside = [place for place, one in enumerate(self._ranges) if not self._holds_own(place, one)]
+        own = np.array([one.n_ranges for one in self._ranges], dtype=np.int64)
+        everything = np.zeros_like(own), own - 1
+        choices: list[tuple[int, ...]]
+        if at_once is not None:
+            if math.comb(len(own), at_once) > MAX_STARTS:
+                return None
+            choices = [one for n in range(1, at_once + 1) for one in combinations(range(len(own)), n)]
+        elif len(outside) > MAX_OUTSIDE:
             return None
-        positions = [one.position for one in ranges]
-        lowest, highest = (_rows(self._row, positions, [line[side] for line in lines]) for side in (0, 1))
-        return _Boxes(lowest, highest, self._scores_of(lowest))
+        else:
+            # Who is outside may stay there or come in.
+            inside = tuple(place for place in range(len(own)) if place not in outside)
+            stays = product((True, False), repeat=len(outside))
+            choices = [(*inside, *(p for p, stay in zip(outside, one, strict=True) if not stay)) for one in stays]
+        boxes = []
+        for changed in choices:
+            first, last = own.copy(), own.copy()
+            first[list(changed)], last[list(changed)] = (end[list(changed)] for end in everything)
+            boxes.append(self._box(first, last))
+        return boxes
 
-    def _line(self, allowed: AllowedRange) -> tuple[Numbers, Numbers] | None:
-        splits = self._space.splits[allowed.position]
-        if splits is None:
-            return None
-        lows, highs = cells_between(splits, allowed)
-        # Where no rule reads the feature, all values of a cell are alike.
-        return lows, highs if allowed.position in self._space.read_by_rules else lows
+    def _holds_own(self, place: int, ranges: CellRanges) -> bool:
+        own = self._case.row[self._levers[place]]
+        return bool(((ranges.lowest[:-1] <= own) & (own <= ranges.highest[:-1])).any())
 
-    def _any_corner_reaches(self, boxes: _Boxes) -> bool:
-        moving = np.flatnonzero((boxes.lowest < boxes.highest).any(axis=0))
-        for at_the_top in product((False, True), repeat=len(moving)):
-            rows = boxes.lowest.copy()
-            chosen = moving[np.array(at_the_top, dtype=np.bool_)]
-            rows[:, chosen] = boxes.highest[:, chosen]
-            if reaches_outcome(self._package.card, rows, boxes.scores, self._outcome).any():
-                return True
-        return False
+    def _box(self, first: Slots, last: Slots) -> _Box:
+        lowest = [one.lowest[slot] for one, slot in zip(self._ranges, first, strict=True)]
+        highest = [one.highest[slot] for one, slot in zip(self._ranges, last, strict=True)]
+        return _Box(first, last, np.array(lowest), np.array(highest))
+
+    def _add(self, boxes: Sequence[_Box]) -> None:
+        """Keep the boxes in which the outcome may be reached."""
+        shortfalls = self._shortfalls(boxes)
+        for box, shortfall, possible in zip(boxes, shortfalls, self._possible(boxes, shortfalls), strict=True):
+            if possible:
+                heapq.heappush(self._waiting, (float(shortfall), self.looked_at, box))
+
+    def _shortfalls(self, boxes: Sequence[_Box]) -> Numbers:
+        """Bound from below how far the scores in boxes fall short of the outcome."""
+        self.looked_at += len(boxes)
+        lowest, highest = self._varying_values(boxes)
+        ends = []
+        for values, slots in ((lowest, [box.first for box in boxes]), (highest, [box.last for box in boxes])):
+            ends.append(self._cells_of(values, np.array(slots, dtype=np.int64).reshape(values.shape[0], -1)))
+        scores = self._bounds.score(ends[0], ends[1], least=self._case.target.wants_low)
+        return self._case.target.short_of(scores)
+
+    def _cells_of(self, values: Numbers, slots: Slots) -> Slots:
+        numbers = [one.cell[slots[:, place]] for place, one in enumerate(self._ranges)]
+        moved_along = range(len(self._ranges), len(self._varying))
+        numbers += [self._cells.cells_of_values(self._varying[place], values[:, place]) for place in moved_along]
+        return np.stack(numbers, axis=1)
+
+    def _varying_values(self, boxes: Sequence[_Box]) -> tuple[Numbers, Numbers]:
+        """Lowest and highest values of the varying features, what moves along included."""
+        row, followers = self._case.row, self._case.space.followers
+        lowest, highest = (np.tile(row[self._varying], (len(boxes), 1)) for _ in range(2))
+        n_levers = len(self._levers)
+        lowest[:, :n_levers] = [box.lowest for box in boxes]
+        highest[:, :n_levers] = [box.highest for box in boxes]
+        down, up = lowest[:, :n_levers] - row[self._levers], highest[:, :n_levers] - row[self._levers]
+        for place, position in enumerate(self._levers):
+            for also, sign in followers.get(position, {}).items():
+                column = self._varying.index(also)
+                ends = (down[:, place], up[:, place]) if sign > 0 else (-up[:, place], -down[:, place])
+                # Half of the last decimal that what moves along is rounded to.
+                lowest[:, column] += ends[0] - _ROUNDING
+                highest[:, column] += ends[1] + _ROUNDING
+        return lowest, highest
+
+    def _possible(self, boxes: Sequence[_Box], shortfalls: Numbers) -> NDArray[np.bool_]:
+        enough: NDArray[np.bool_] = shortfalls <= self._case.tolerance
+        if not self._case.has_conditions:
+            return enough
+        lowest, highest = self._rows(boxes)
+        return self._case.target.possible(lowest, highest, enough) & self._case.may_respect(lowest, highest)
+
+    def _rows(self, boxes: Sequence[_Box]) -> tuple[Numbers, Numbers]:
+        lowest, highest = (np.tile(self._case.row, (len(boxes), 1)) for _ in range(2))
+        lowest[:, self._varying], highest[:, self._varying] = self._varying_values(boxes)
+        return lowest, highest
+
+    def _cut(self, boxes: Sequence[_Box]) -> None:
+        for box in boxes:
+            if not len(self._cuttable(box)):
+                self._cut_values(box)
+            if self.state != "open":
+                return
+        halves = [half for box in boxes for place in self._cuttable(box) for half in self._halves(box, place)]
+        if not halves:
+            return
+        shortfalls = self._shortfalls(halves)
+        possible = self._possible(halves, shortfalls)
+        start = 0
+        for box in boxes:
+            n_cuts = len(self._cuttable(box))
+            if n_cuts:
+                self._keep_best_cut(halves, shortfalls, possible, start, n_cuts)
+            start += 2 * n_cuts
+
+    def _cuttable(self, box: _Box) -> Slots:
+        """Places of the levers that still have several cells, those with most left first."""
+        left = box.last - box.first
+        order = np.argsort(-left, kind="stable")
+        return order[left[order] > 0][:TRIED_CUTS]
+
+    def _halves(self, box: _Box, place: int) -> tuple[_Box, _Box]:
+        middle = (box.first[place] + box.last[place]) // 2
+        ranges = self._ranges[place]
+        last, first, highest, lowest = box.last.copy(), box.first.copy(), box.highest.copy(), box.lowest.copy()
+        last[place], highest[place] = middle, ranges.highest[middle]
+        first[place], lowest[place] = middle + 1, ranges.lowest[middle + 1]
+        return replace(box, last=last, highest=highest), replace(box, first=first, lowest=lowest)
+
+    def _keep_best_cut(
+        self, halves: Sequence[_Box], shortfalls: Numbers, possible: NDArray[np.bool_], start: int, n_cuts: int
+    ) -> None:
+        """Of the cuts tried for one box keep the one whose halves are the farthest from the outcome."""
+        tried = slice(start, start + 2 * n_cuts)
+        # Halves that are done with are as good as any bound.
+        bounds = np.where(possible[tried], np.minimum(shortfalls[tried], 0.0), _DONE).reshape(n_cuts, 2)
+        best = int(np.argmax(bounds.min(axis=1) + bounds.max(axis=1)))
+        for number in (start + 2 * best, start + 2 * best + 1):
+            if possible[number]:
+                heapq.heappush(self._waiting, (float(shortfalls[number]), self.looked_at, halves[number]))
+
+    def _cut_values(self, box: _Box) -> None:
+        """Cut a single cell where rules, constraints or what moves along read the values in it."""
+        case, widths = self._case, box.highest - box.lowest
+        corners = np.stack([self._row(box.lowest), self._row(box.highest)])
+        enough = case.target.short_of(case.scores_of_rows(corners)) <= case.tolerance
+        open_inside = (widths > 0).any() and (case.has_conditions or bool(case.space.followers))
+        reached = case.reached_where(corners, enough)
+        if not open_inside or reached.any():
+            self.state = "refuted"
+            self.witness = corners[np.argmax(reached)] if reached.any() else None
+            return
+        spans = np.array([one.highest[:-1].max() - one.lowest[:-1].min() or 1.0 for one in self._ranges])
+        place = int(np.argmax(widths / spans))
+        last = float(middle_of(box.lowest[place : place + 1], box.highest[place : place + 1])[0])
+        following = math.nextafter(last, math.inf)
+        if self._whole[place]:
+            last = math.floor(last)
+            following = last + 1
+        lower_high, upper_low = box.highest.copy(), box.lowest.copy()
+        lower_high[place], upper_low[place] = last, following
+        self._add([replace(box, highest=lower_high), replace(box, lowest=upper_low)])
+
+    def _row(self, values: Numbers) -> Numbers:
+        return self._case.row_with(dict(zip(self._levers, values.tolist(), strict=True)))
 
 
-def cells_between(splits: NDArray[np.float32], allowed: AllowedRange) -> tuple[Numbers, Numbers]:
-    """Cut a range where the model's comparisons change, without leaving out a single 64-bit number.
+_DONE = 10.0
+"""Counts as the bound of a half that is done with."""
+
+_ROUNDING = 0.5e-9
+
+
+def ruled_out(case: Case, ranges: Sequence[AllowedRange], *, at_once: int | None, boxes: int) -> bool:
+    """Say whether it is certain that no allowed values give the outcome.
 
     Args:
-        splits: All thresholds of the feature, ascending.
-        allowed: The range.
+        case: The person and the outcome.
+        ranges: What may change, and how far; everything else stays.
+        at_once: How many features change together at most; None means all of them.
+        boxes: How many boxes may be looked at.
 
     Returns:
-        Lowest and highest value of each cell, ascending, both inside the cell.
+        True if it is proven; False if there are such values or if it is not known.
     """
-    # The model rounds to 32 bits first, so a cell begins half-way to the next 32-bit number above its split.
-    with np.errstate(over="ignore"):
-        split, following = splits.astype(np.float64), np.nextafter(splits, np.float32(np.inf)).astype(np.float64)
-        middle = split + (following - split) / 2
-        first_above = np.where(middle.astype(np.float32) > splits, middle, np.nextafter(middle, np.inf))
-    inside = first_above[(first_above > allowed.low) & (first_above <= allowed.high)]
-    lows = np.concatenate([[allowed.low], inside])
-    highs = np.concatenate([np.nextafter(inside, -np.inf), [allowed.high]])
-    if allowed.whole:
-        lows, highs = np.ceil(lows), np.floor(highs)
-    return lows[lows <= highs], highs[lows <= highs]
-
-
-def _rows(row: Numbers, positions: Sequence[int], values: Sequence[Numbers]) -> Numbers:
-    """Give the person's row with every combination of values."""
-    grids = [grid.ravel() for grid in np.meshgrid(*values, indexing="ij")]
-    rows = np.tile(row, (len(grids[0]), 1))
-    for position, grid in zip(positions, grids, strict=True):
-        rows[:, position] = grid
-    return rows
-
-
-def _halved(boxes: _Boxes, ranges: Sequence[AllowedRange]) -> _Boxes:
-    """Cut each box in two along the feature of which it still holds the largest share of the range."""
-    positions = np.array([one.position for one in ranges])
-    widths = np.array([one.high - one.low or 1.0 for one in ranges])
-    shares = (boxes.highest[:, positions] - boxes.lowest[:, positions]) / widths
-    along = positions[np.argmax(shares, axis=1)]
-    whole = np.isin(along, [one.position for one in ranges if one.whole])
-    each = np.arange(len(along))
-    last = _middle(boxes.lowest[each, along], boxes.highest[each, along])
-    last = np.where(whole, np.floor(last), last)
-    following = np.nextafter(last, np.inf)
-    following = np.where(whole, np.maximum(np.floor(last + 1), following), following)
-    lower_half, upper_half = boxes.highest.copy(), boxes.lowest.copy()
-    lower_half[each, along], upper_half[each, along] = last, following
-    return _Boxes(
-        np.concatenate([boxes.lowest, upper_half]),
-        np.concatenate([lower_half, boxes.highest]),
-        np.concatenate([boxes.scores, boxes.scores]),
-    )
-
-
-def _middle(low: Numbers, high: Numbers) -> Numbers:
-    """Give the number half-way between two in the order of all 64-bit numbers, so that 64 halvings always suffice."""
-    one, other = _rank(low), _rank(high)
-    rank = (one & other) + ((one ^ other) >> 1)
-    smallest = np.iinfo(np.int64).min
-    return np.where(rank < 0, smallest - rank, rank).view(np.float64)
-
-
-def _rank(values: Numbers) -> NDArray[np.int64]:
-    """Number 64-bit numbers in ascending order (IEEE 754 section 3.4: sign, then magnitude)."""
-    bits = np.ascontiguousarray(values).view(np.int64)
-    return np.where(bits < 0, np.iinfo(np.int64).min - bits, bits)
+    return Proof(case, ranges, at_once).advance(boxes) == "proven"

@@ -1,12 +1,12 @@
 """Searches what another input would have meant: fewest changes first, then the smallest ones.
 
-Values that are shown lie on the card's step and, as long as one of them works, inside the background's range: first one
-change, then two, and only then values beyond it. What is claimed about values that are not shown, above all that fewer
-changes are not enough, is proven for every value the card allows, or it is not claimed. Sizes of changes are measured
-in typical spreads between people, so that 10 euros of rent and 10 euros of assets do not count the same.
+Values that are shown lie on the card's step and inside the background's range: nobody is shown a value that nobody has.
+What is claimed about values that are not shown, above all that fewer changes are not enough or that none is, is proven
+for every value the card allows, or it is not claimed. Sizes of changes are measured in typical spreads between people,
+so that 10 euros of rent and 10 euros of assets do not count the same.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from itertools import combinations
 
 import numpy as np
@@ -15,18 +15,31 @@ from numpy.typing import NDArray
 from explainer.decisions.decision import Value
 from explainer.explanations.counterfactual import Change, Counterfactual, NoCounterfactual, Recourse
 from explainer.explanations.model_outcome import ModelOutcome, outcome_of_row, rules_in_order
-from explainer.recourse.action_set import AllowedRange, SearchSpace, actions, allowed_ranges, disputable_values
-from explainer.recourse.nearest import Found, NearestChanges
-from explainer.recourse.proof import Proof
-from explainer.recourse.verification import verify_counterfactual
+from explainer.recourse.action_set import SearchSpace
+from explainer.recourse.beam import Beam, different
+from explainer.recourse.case import Case
+from explainer.recourse.moves import Moves
+from explainer.recourse.nearest import Found, nearest_pair, nearest_singles, refined
+from explainer.recourse.proof import Proof, ruled_out
+from explainer.recourse.target import Target
+from explainer.recourse.verification import SCORE_TOLERANCE, Verification
 from models.features import from_row, to_row
 from models.package import ModelPackage
 
-MAX_COUNTERFACTUALS = 2
-"""More options than two are not read."""
+MAX_COUNTERFACTUALS = 3
+"""More options than three are not read."""
 
-MAX_CHANGES = 2
-"""Features that are changed together at most."""
+MAX_CHANGES = 6
+"""Features that are changed together at most; more would be another life."""
+
+MAX_PAIR_CELLS = 60_000
+"""Pairs of values of all pairs of features together, up to which the nearest pair is found exactly."""
+
+MAX_BOXES = 2_000
+"""Boxes looked at per proof while somebody waits; :mod:`explainer.recourse.infeasibility` takes longer."""
+
+TRIED_AS_CLOSEST = 20
+"""Changes of one row that are asked whether a rule keeps their score from being told."""
 
 Numbers = NDArray[np.float64]
 
@@ -40,115 +53,169 @@ def find_recourse(package: ModelPackage, inputs: Mapping[str, Value], space: Sea
         space: Prepared once with :meth:`SearchSpace.of`; made anew if left out.
 
     Returns:
-        At most two counterfactuals with different features, or why there is none; and for single values that could be
-        wrong the nearest one with the other outcome. The same inputs always give the same answer.
+        At most three counterfactuals with different features, or why there is none; and for single values that could
+        be wrong the nearest one with the other outcome, at most three. The same inputs always give the same answer.
 
     Raises:
         InvalidInputError: If the inputs do not fit the card.
         CounterfactualError: If a result does not hold when it is run through rules and model again.
     """
     row = to_row(package.card.features, inputs)
-    search = _Search(package, space or SearchSpace.of(package), row, outcome_of_row(package, row))
+    now = outcome_of_row(package, row)
+    search = Search(case_of(package, row, now, space), now)
     found, proven, none = search.for_actions()
     counterfactuals = tuple(search.counterfactual(one, inputs, proven=proven) for one in found)
-    shown_alone = {one.values[0][0] for one in found if len(one.values) == 1}
+    shown_alone = {one.positions[0] for one in found if len(one.values) == 1}
+    wrong = [one for one in search.for_disputed_values() if one.positions[0] not in shown_alone]
     disputed = tuple(
-        search.counterfactual(one, inputs, proven=True)
-        for one in search.for_disputed_values()
-        if one.values[0][0] not in shown_alone
+        search.counterfactual(one, inputs, proven=True, correction=True) for one in wrong[:MAX_COUNTERFACTUALS]
     )
-    for counterfactual in (*counterfactuals, *disputed):
-        verify_counterfactual(package, inputs, counterfactual)
+    verification = Verification(package, inputs, row, now)
+    for counterfactual in counterfactuals:
+        verification.verify(counterfactual)
+    for counterfactual in disputed:
+        verification.verify(counterfactual, correction=True)
     return Recourse(counterfactuals=counterfactuals, none=none, disputed=disputed)
 
 
-class _Search:
-    """The search for one person."""
+def case_of(package: ModelPackage, row: Numbers, now: ModelOutcome, space: SearchSpace | None = None) -> Case:
+    """Say what is looked for: the outcome that the person does not have."""
+    target = Target.other_than(package.card, now.outcome)
+    return Case(space=space or SearchSpace.of(package), row=row, target=target)
 
-    def __init__(self, package: ModelPackage, space: SearchSpace, row: Numbers, now: ModelOutcome) -> None:
-        other = next(outcome.id for outcome in package.card.outcomes if outcome.id != now.outcome)
-        score = now.score if now.deciding_rule is None else None
-        self._package, self._space, self._row, self._now = package, space, row, now
-        self._nearest = NearestChanges(package, space, row, other, score)
-        self._proof = Proof(package, space, row, other, self._nearest.scores_of)
+
+class Search:
+    """The search for one person.
+
+    Args:
+        case: The person and the outcome that is looked for.
+        now: What rules and model give for the person's own values.
+    """
+
+    def __init__(self, case: Case, now: ModelOutcome) -> None:
+        self._case, self._now = case, now
 
     def for_actions(self) -> tuple[list[Found], bool, NoCounterfactual | None]:
         """Search what the person could change.
 
         Returns:
-            Best first; whether fewer changes were ruled out; the reason if nothing was found.
+            Best first; whether it is proven that fewer changes are not enough; the reason if nothing was found.
         """
-        ranges = allowed_ranges(self._package, self._space, self._row)
-        if not self._could_matter(ranges):
+        case, candidates = self._case, self._case.space.actions
+        moves = case.space.action_moves.moves_from(case.row, case.own_cells)
+        if not could_matter(case, moves, self._now):
             return [], True, NoCounterfactual(reason="nothing_actionable", proven=True)
-        usual = actions(self._package, self._space, self._row)
-        found = _found_ones(self._nearest.single(one) for one in usual)
+        root = case.judge(case.profile, moves)
+        found = [refined(case, one, candidates[one.positions[0]]) for one in nearest_singles(moves, root)]
         if found:
+            found.sort(key=lambda one: (one.cost, one.values))
             return found[:MAX_COUNTERFACTUALS], True, None
-        open_singles = self._not_ruled_out((one,) for one in ranges)
-        found = _found_ones(self._nearest.pair(*pair) for pair in combinations(usual, MAX_CHANGES))
-        if not found:
-            found = self._found_in(open_singles)
-        open_pairs = [] if found else self._not_ruled_out(combinations(ranges, MAX_CHANGES))
-        if not found:
-            found = self._found_in(open_pairs)
+        beam = Beam(case, moves, root)
+        found = self._nearest_pairs(moves) or beam.search(MAX_CHANGES, MAX_COUNTERFACTUALS)
+        proof = Proof(case, case.ranges)
+        if not found and proof.advance(MAX_BOXES) == "refuted" and proof.witness is not None:
+            shown = beam.shown_like(proof.witness)
+            found = [] if shown is None or len(shown.values) > MAX_CHANGES else [shown]
         if found:
-            return found[:MAX_COUNTERFACTUALS], len(found[0].values) == 1 or not open_singles, None
-        # Where no more features can change than are changed together, every combination was looked at.
-        proven = not open_singles and not open_pairs and len(ranges) <= MAX_CHANGES
-        closest = self._nearest.closest_score
-        return [], proven, NoCounterfactual(reason="none_found", proven=proven, closest_score=closest)
-
-    def _not_ruled_out(self, sets: Iterable[tuple[AllowedRange, ...]]) -> list[tuple[AllowedRange, ...]]:
-        return [ranges for ranges in sets if not self._proof.rules_out(ranges)]
-
-    def _found_in(self, sets: Sequence[tuple[AllowedRange, ...]]) -> list[Found]:
-        """Search one or two features up to the card's bounds."""
-        if not sets:
-            return []
-        listed = actions(self._package, self._space, self._row, beyond_background=True)
-        by_position = {candidates.position: candidates for candidates in listed}
-        results = []
-        for ranges in sets:
-            chosen = [by_position[one.position] for one in ranges if one.position in by_position]
-            if len(chosen) == len(ranges):
-                search = self._nearest.single if len(chosen) == 1 else self._nearest.pair
-                results.append(search(*chosen))
-        return _found_ones(results)
+            return found, self._fewer_are_ruled_out(len(found[0].values) - 1), None
+        proven = proof.state == "proven"
+        return [], proven, NoCounterfactual(reason="none_found", proven=proven, closest_score=self._closest_score(beam))
 
     def for_disputed_values(self) -> list[Found]:
         """Search single values that could be wrong, nearest first."""
-        candidates = disputable_values(self._package, self._space, self._row)
-        return _found_ones(self._nearest.single(one) for one in candidates)
+        space = self._case.space
+        alone = Case(space=space.without_dependencies, row=self._case.row, target=self._case.target)
+        moves = alone.space.disputable_moves.moves_from(alone.row, self._case.own_cells)
+        found = nearest_singles(moves, alone.judge(self._case.profile, moves))
+        found = [refined(alone, one, space.disputable[one.positions[0]]) for one in found]
+        return sorted(found, key=lambda one: (one.cost, one.values))
 
-    def counterfactual(self, found: Found, inputs: Mapping[str, Value], *, proven: bool) -> Counterfactual:
+    def counterfactual(
+        self, found: Found, inputs: Mapping[str, Value], *, proven: bool, correction: bool = False
+    ) -> Counterfactual:
         """Put what was found into the person's terms, with the outcome that rules and model really give."""
-        features = self._package.card.features
-        row = self._row.copy()
-        for position, value in found.values:
-            row[position] = value
-        after, values = outcome_of_row(self._package, row), from_row(features, row)
-        names = [features[position].name for position, _ in found.values]
+        package, case = self._case.space.package, self._case
+        row = case.row.copy()
+        if correction:
+            row[list(found.positions)] = [value for _, value in found.values]
+        else:
+            row = case.row_with(dict(found.values))
+        places = np.flatnonzero(row != case.row)
+        features = [package.card.features[place] for place in places]
+        values, after = from_row(features, row[places]), outcome_of_row(package, row)
         return Counterfactual(
-            changes=tuple(Change(feature=name, before=inputs[name], after=values[name]) for name in names),
+            changes=tuple(Change(feature=name, before=inputs[name], after=value) for name, value in values.items()),
             score=after.score,
             outcome=after.outcome,
             fewest_changes_proven=proven,
         )
 
-    def _could_matter(self, ranges: Sequence[AllowedRange]) -> bool:
-        """Say whether any action touches what decided.
+    def _nearest_pairs(self, moves: Moves) -> list[Found]:
+        """Look at all pairs of features exactly, where they are few enough."""
+        case = self._case
+        lines = [moves.only(np.arange(len(moves))[moves.of_feature(place)]) for place in range(len(moves.starts))]
+        sizes = np.array([len(one) for one in lines])
+        if (sizes.sum() ** 2 - (sizes**2).sum()) / 2 > MAX_PAIR_CELLS:
+            return []
+        pairs = [pair for pair in combinations(lines, 2) if not self._depend(*(int(one.position[0]) for one in pair))]
+        found = [pair for pair in (nearest_pair(case, *one) for one in pairs) if pair is not None]
+        return different(sorted(found, key=lambda one: (one.cost, one.values)), MAX_COUNTERFACTUALS)
 
-        A rule goes on deciding as long as what it reads stays, and what the rules before it read.
-        """
-        if self._now.deciding_rule is None:
-            return bool(ranges)
-        card = self._package.card
-        rules = rules_in_order(card)
-        deciding = next(number for number, rule in enumerate(rules) if rule.id == self._now.deciding_rule)
-        read = frozenset(name for rule in rules[: deciding + 1] for name in rule.feature_names)
-        return any(card.features[one.position].name in read for one in ranges)
+    def _depend(self, one: int, other: int) -> bool:
+        followers = self._case.space.followers
+        return other in followers.get(one, ()) or one in followers.get(other, ())
+
+    def _fewer_are_ruled_out(self, at_once: int) -> bool:
+        if at_once > 2 or not self._singles_are_ruled_out():  # noqa: PLR2004 - sets of three are too many to wait for
+            return False
+        return at_once == 1 or ruled_out(self._case, self._case.ranges, at_once=at_once, boxes=MAX_BOXES)
+
+    def _singles_are_ruled_out(self) -> bool:
+        """Look at all cells that the card allows, and prove what a look at cells cannot say."""
+        case, space = self._case, self._case.space
+        moves = space.allowed_moves.moves_from(case.row, case.own_cells)
+        if case.is_blocked(case.row) is False and (case.short_of(case.profile, moves) <= case.tolerance).any():
+            return False
+        others = [one for one in case.ranges if one.position not in space.seen_by_cell]
+        return not others or ruled_out(case, others, at_once=1, boxes=MAX_BOXES)
+
+    def _closest_score(self, beam: Beam) -> float | None:
+        """Of the scores that were tried and may be told, give the nearest to the threshold; None if none is nearer."""
+        case, own = self._case, self._now.score
+        if own is None or self._now.deciding_rule is not None:
+            return None
+        card, model = case.space.package.card, case.space.package.model
+        best = own
+        for row in beam.closest_rows(TRIED_AS_CLOSEST):
+            if not case.is_free_of_rules(row):
+                continue
+            score = float(model.score(row[np.newaxis])[0])
+            same_side = (score >= card.threshold) == (own >= card.threshold)
+            # A batch may differ from a single row in the last bits; that is not nearer.
+            if same_side and abs(score - card.threshold) < abs(best - card.threshold) - SCORE_TOLERANCE:
+                best = score
+        return None if best == own else best
 
 
-def _found_ones(results: Iterable[Found | None]) -> list[Found]:
-    return sorted((found for found in results if found is not None), key=lambda found: (found.cost, found.values))
+def could_matter(case: Case, moves: Moves, now: ModelOutcome) -> bool:
+    """Say whether any action touches what decided.
+
+    A rule goes on deciding as long as what it reads stays, and what the rules before it read.
+
+    Args:
+        case: The person.
+        moves: What the person can be shown to change.
+        now: What rules and model give.
+
+    Returns:
+        False if it is certain that nothing can matter.
+    """
+    if now.deciding_rule is None:
+        return bool(len(moves) or case.ranges)
+    card, followers = case.space.package.card, case.space.followers
+    rules = rules_in_order(card)
+    deciding = next(number for number, rule in enumerate(rules) if rule.id == now.deciding_rule)
+    read = frozenset(name for rule in rules[: deciding + 1] for name in rule.feature_names)
+    levers = [one.position for one in case.ranges]
+    changing = {*levers, *(also for lever in levers for also in followers.get(lever, ()))}
+    return any(card.features[place].name in read for place in changing)

@@ -1,9 +1,10 @@
 """What the stores need from an engine: transactions that read, transactions that write, and the log writers' lock."""
 
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Select
 from sqlalchemy.exc import SQLAlchemyError
 
 
@@ -13,6 +14,21 @@ class Backend(Protocol):
     A writing transaction commits when its block ends without an error. Every error, also one raised by COMMIT itself,
     rolls back, releases every lock, surfaces to the caller and leaves the backend usable.
     """
+
+    @property
+    def reads_at_once(self) -> bool:
+        """Whether a reading waits for nobody, so that an event loop may do it itself."""
+
+    def one_row(self, statement: Select[Any], parameters: Mapping[str, str]) -> Sequence[Any] | None:
+        """Run one statement that gives at most one row, on the shortest way there is.
+
+        Args:
+            statement: The same object at every call; types of its columns are not applied to what is read.
+            parameters: Values of its named parameters.
+
+        Returns:
+            The row as the driver gives it, or None.
+        """
 
     def reading(self) -> AbstractContextManager[Connection]:
         """A read-only transaction that sees one committed state from its first statement to its last."""

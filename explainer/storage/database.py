@@ -1,16 +1,18 @@
 """The city's database: opens units of work, on SQLite or PostgreSQL."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
 
 import sqlalchemy as sa
-from sqlalchemy.exc import ArgumentError, DatabaseError
+from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError
 
 from explainer.errors import BadSignatureError, SettingsError
 from explainer.storage import schema
 from explainer.storage.backend import Backend
+from explainer.storage.group_commit import GroupCommit
+from explainer.storage.kept_document_store import read_deliverable
 from explainer.storage.log_integration import newest_checkpoint, start_log
 from explainer.storage.postgresql_backend import PostgresqlBackend
 from explainer.storage.right_edge import RightEdge
@@ -18,7 +20,9 @@ from explainer.storage.sqlite_backend import SqliteBackend
 from explainer.storage.unit_of_work import SqlUnitOfWork
 from explainer.transparency_log.checkpoint import open_checkpoint
 from explainer.transparency_log.signed_note import NoteSigner, NoteVerifier
+from explainer.use_cases.records import Deliverable, Delivery, LogRecord
 from explainer.use_cases.stores import UnitOfWork
+from models.errors import KlarbescheidError
 
 
 class SqlDatabase:
@@ -38,6 +42,7 @@ class SqlDatabase:
         self._signer = signer
         self._edge = RightEdge()
         self._clock = clock
+        self._group_commit = GroupCommit(self._keep_batch)
 
     @contextmanager
     def writing(self) -> Iterator[UnitOfWork]:
@@ -49,16 +54,27 @@ class SqlDatabase:
         Raises:
             sqlalchemy.exc.SQLAlchemyError: The engine refused something, also at COMMIT; then nothing is kept.
         """
-        with self._backend.writing() as connection:
-            unit = SqlUnitOfWork(connection, self._signer, self._edge, partial(self._backend.take_log_lock, connection))
+        with self._writing() as unit:
             yield unit
-            unit.log.integrate_pending(at=self._clock())
 
     @contextmanager
     def reading(self) -> Iterator[UnitOfWork]:
         """A consistent read-only view."""
         with self._backend.reading() as connection:
             yield SqlUnitOfWork(connection, self._signer, self._edge, None)
+
+    @property
+    def reads_at_once(self) -> bool:
+        """Whether a reading waits for nobody, so that an event loop may do it itself."""
+        return self._backend.reads_at_once
+
+    def deliverable(self, reference: str, *, audience: str, language: str) -> Deliverable | None:
+        """What a delivery needs to know about this decision; see ``kept_document_store.read_deliverable``."""
+        return read_deliverable(self._backend, reference, audience=audience, language=language)
+
+    async def deliver(self, delivery: Delivery) -> LogRecord:
+        """Keep a delivery in one transaction with others of the same moment; returns when it has committed."""
+        return await self._group_commit.keep(delivery)
 
     def migrate(self) -> None:
         """Bring the schema up to date and start the log, in one transaction; safe to call at every start.
@@ -99,8 +115,46 @@ class SqlDatabase:
             ) from error
 
     def dispose(self) -> None:
-        """Close every connection; the database can be used again afterwards."""
+        """Close every connection; the database can be used again afterwards, but delivers no more."""
+        self._group_commit.close()
         self._backend.dispose()
+
+    @contextmanager
+    def _writing(self) -> Iterator[SqlUnitOfWork]:
+        with self._backend.writing() as connection:
+            unit = SqlUnitOfWork(connection, self._signer, self._edge, partial(self._backend.take_log_lock, connection))
+            yield unit
+            unit.log.integrate_pending(at=self._clock())
+
+    def _keep_batch(self, deliveries: Sequence[Delivery]) -> Sequence[LogRecord | Exception]:
+        try:
+            with self._writing() as unit:
+                return _keep(unit, deliveries)
+        except _CannotBeKeptError:
+            # Rolled back as a whole. Once more with a savepoint for each, so that what cannot be kept fails alone.
+            with self._writing() as unit:
+                return [_kept_alone(unit, delivery) for delivery in deliveries]
+
+
+class _CannotBeKeptError(Exception):
+    """One delivery of a batch was refused before anything was committed."""
+
+
+def _keep(unit: SqlUnitOfWork, deliveries: Sequence[Delivery]) -> Sequence[LogRecord]:
+    try:
+        entries = unit.log.append_all([delivery.entry for delivery in deliveries])
+        unit.explanations.add_all([delivery.explanation for delivery in deliveries])
+    except (IntegrityError, KlarbescheidError) as error:
+        raise _CannotBeKeptError from error
+    return entries
+
+
+def _kept_alone(unit: SqlUnitOfWork, delivery: Delivery) -> LogRecord | Exception:
+    try:
+        with unit.savepoint():
+            return _keep(unit, [delivery])[0]
+    except _CannotBeKeptError as refused:
+        return refused.__cause__ if isinstance(refused.__cause__, Exception) else refused
 
 
 def _backend(url: str) -> Backend:

@@ -34,6 +34,14 @@ class SqlExplanationStore:
         with refusing_duplicates(self._connection, f"An explanation with the id {record.id} exists already"):
             self._connection.execute(_INSERT, row_from(record))
 
+    def add_all(self, records: Sequence[ExplanationRecord]) -> None:
+        """Insert several delivered explanations at once; the caller holds a savepoint.
+
+        Raises:
+            sqlalchemy.exc.IntegrityError: One of the ids exists; which, the caller finds out one by one.
+        """
+        self._connection.execute(_INSERT, [row_from(record) for record in records])
+
     def get(self, explanation_id: str) -> ExplanationRecord | None:
         """Return the explanation with this id, or None."""
         row = self._connection.execute(sa.select(explanation).where(explanation.c.id == explanation_id)).one_or_none()

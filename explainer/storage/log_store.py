@@ -15,7 +15,7 @@ from explainer.transparency_log.log_entry import LogEntry
 from explainer.transparency_log.merkle import leaf_hash
 from explainer.transparency_log.signed_note import NoteSigner
 from explainer.transparency_log.tiles import check_leaf_size
-from explainer.use_cases.records import LogRecord
+from explainer.use_cases.records import LogRecord, PreparedEntry
 
 # Built once: putting a statement together costs more than SQLite needs to run it.
 _INSERT_ENTRY = sa.insert(log_entry)
@@ -68,33 +68,55 @@ class SqlLogStore:
             sqlalchemy.exc.IntegrityError: An entry with this id exists. Ids are 128 random bits, so this is a mistake
                 of the program, and the unit of work must end.
         """
-        leaf = entry.leaf_bytes()
-        check_leaf_size(leaf)
-        index = self._size_when_locked() + self._pending
-        record = LogRecord(
-            index=index,
-            entry_id=entry.id,
-            event=entry.t.value,
-            at=at,
-            system=entry.system,
-            leaf=leaf,
-            leaf_hash=leaf_hash(leaf),
-        )
+        return self.append_all([PreparedEntry(entry=entry, sealed=sealed, key_id=key_id, at=at)])[0]
+
+    def append_all(self, entries: Sequence[PreparedEntry]) -> Sequence[LogRecord]:
+        """Append several entries in their order, with one statement for each table.
+
+        Args:
+            entries: What goes into the tree.
+
+        Returns:
+            Where the entries will stand once the unit of work has committed.
+
+        Raises:
+            LeafTooLargeError: An entry is too large for the log.
+            LogIntegrityError: The log must not be continued.
+            RuntimeError: The unit of work is read-only.
+            sqlalchemy.exc.IntegrityError: See :meth:`append`.
+        """
+        first = self._size_when_locked() + self._pending
+        records = [_record(first + place, prepared) for place, prepared in enumerate(entries)]
         self._connection.execute(
             _INSERT_ENTRY,
-            {
-                "seq": record.index,
-                "entry_id": record.entry_id,
-                "event": record.event,
-                "system": record.system,
-                "at": record.at,
-                "leaf_hash": record.leaf_hash,
-            },
+            [
+                {
+                    "seq": record.index,
+                    "entry_id": record.entry_id,
+                    "event": record.event,
+                    "system": record.system,
+                    "at": record.at,
+                    "leaf_hash": record.leaf_hash,
+                }
+                for record in records
+            ],
         )
-        self._connection.execute(_INSERT_LEAF, {"seq": index, "leaf": leaf})
-        self._connection.execute(_INSERT_SEALED, {"entry_id": record.entry_id, "key_id": key_id, "sealed": sealed})
-        self._pending += 1
-        return record
+        self._connection.execute(_INSERT_LEAF, [{"seq": record.index, "leaf": record.leaf} for record in records])
+        self._connection.execute(
+            _INSERT_SEALED,
+            [{"entry_id": one.entry.id, "key_id": one.key_id, "sealed": one.sealed} for one in entries],
+        )
+        self._pending += len(records)
+        return records
+
+    @property
+    def pending(self) -> int:
+        """How many entries this unit of work has appended so far."""
+        return self._pending
+
+    def forget_pending_after(self, pending: int) -> None:
+        """Count only the first of the appended entries: the others went with the savepoint they were appended in."""
+        self._pending = pending
 
     def integrate_pending(self, *, at: datetime) -> None:
         """Make the pending entries part of the tree; the unit of work calls this right before it commits.
@@ -178,6 +200,20 @@ class SqlLogStore:
             self._take_lock()
             self._before = checkpoint_to_append_to(self._connection, self._signer)
         return self._before.size
+
+
+def _record(index: int, prepared: PreparedEntry) -> LogRecord:
+    leaf = prepared.entry.leaf_bytes()
+    check_leaf_size(leaf)
+    return LogRecord(
+        index=index,
+        entry_id=prepared.entry.id,
+        event=prepared.entry.t.value,
+        at=prepared.at,
+        system=prepared.entry.system,
+        leaf=leaf,
+        leaf_hash=leaf_hash(leaf),
+    )
 
 
 def _records() -> sa.Select[tuple[int, str, str, datetime, str | None, bytes, bytes]]:

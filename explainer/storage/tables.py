@@ -117,6 +117,19 @@ decision = sa.Table(
     sa.Index(None, "model_slug", "recorded_at", "reference"),
 )
 
+kept_document = sa.Table(
+    "kept_document",
+    metadata,
+    sa.Column("id", StorableText, primary_key=True),
+    sa.Column("decision_reference", StorableText, _refers_to("decision.reference"), nullable=False),
+    sa.Column("audience", StorableText, nullable=False),
+    sa.Column("language", StorableText, nullable=False),
+    sa.Column("made_at", UtcDateTime, nullable=False),
+    sa.Column("key_id", StorableText, nullable=False),
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
+    sa.Index(None, "decision_reference", "audience", "language", "made_at"),
+)
+
 explanation = sa.Table(
     "explanation",
     metadata,
@@ -128,9 +141,13 @@ explanation = sa.Table(
     sa.Column("produced_at", UtcDateTime, nullable=False),
     sa.Column("sha256", StorableText, nullable=False),
     sa.Column("key_id", StorableText, nullable=False),
-    sa.Column("sealed", sa.LargeBinary, nullable=False),
+    sa.Column("sealed", sa.LargeBinary),
+    sa.Column("kept_id", StorableText, _refers_to("kept_document.id")),
+    sa.Column("said_day", StorableText),
+    sa.Column("said_time", StorableText),
     sa.Column("log_entry_id", StorableText, _refers_to("log_entry.entry_id"), nullable=False),
     sa.Column("asked_by", StorableText, nullable=False),
+    sa.CheckConstraint("(sealed IS NULL) <> (kept_id IS NULL)", name="kept_as_bytes_or_as_document"),
     sa.Index(None, "decision_reference", "produced_at"),
     sa.Index(None, "model_slug", "audience"),
 )

@@ -1,6 +1,7 @@
 """Everything one request reads and writes, over one connection."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from sqlalchemy import Connection
 
@@ -8,6 +9,7 @@ from explainer.storage.access_store import SqlAccessStore
 from explainer.storage.answer_store import SqlAnswerStore
 from explainer.storage.decision_store import SqlDecisionStore
 from explainer.storage.explanation_store import SqlExplanationStore
+from explainer.storage.kept_document_store import SqlKeptDocumentStore
 from explainer.storage.log_store import SqlLogStore
 from explainer.storage.publication_store import SqlPublicationStore
 from explainer.storage.right_edge import RightEdge
@@ -28,10 +30,23 @@ class SqlUnitOfWork:
     def __init__(
         self, connection: Connection, signer: NoteSigner, edge: RightEdge, take_log_lock: Callable[[], None] | None
     ) -> None:
+        self._connection = connection
         self.decisions = SqlDecisionStore(connection)
         self.explanations = SqlExplanationStore(connection)
+        self.kept_documents = SqlKeptDocumentStore(connection)
         self.log = SqlLogStore(connection, signer, edge, take_log_lock)
         self.access = SqlAccessStore(connection)
         self.answers = SqlAnswerStore(connection)
         self.tasks = SqlTaskStore(connection)
         self.publications = SqlPublicationStore(connection)
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """Let what the block does vanish alone where it ends with an error, log entries included."""
+        appended = self.log.pending
+        try:
+            with self._connection.begin_nested():
+                yield
+        except BaseException:
+            self.log.forget_pending_after(appended)
+            raise

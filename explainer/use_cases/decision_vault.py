@@ -20,6 +20,34 @@ SERVICE_KEY_ID = "service"
 """Key for sealed log parts that are about no person, such as a model that was registered."""
 
 
+class OpenKey:
+    """One key, read for one request: what is sealed or opened with it needs no further look into the key store.
+
+    It must not outlive the request: a key that was destroyed would go on opening records.
+
+    Args:
+        key: 32 bytes.
+        random_bytes: Source of randomness.
+    """
+
+    def __init__(self, key: bytes, random_bytes: Callable[[int], bytes]) -> None:
+        self._key = key
+        self._random_bytes = random_bytes
+
+    def seal(self, plaintext: bytes, *, context: str) -> bytes:
+        """Seal bytes; see :meth:`Vault.seal`."""
+        return seal(plaintext, subject_key=self._key, context=context, random_bytes=self._random_bytes).to_bytes()
+
+    def open(self, sealed: bytes, *, context: str) -> bytes:
+        """Open sealed bytes; see :meth:`Vault.open`."""
+        return unseal(SealedRecord.from_bytes(sealed), subject_key=self._key, context=context)
+
+    def seal_log_part(self, private: PrivateFields, *, entry_id: str) -> bytes:
+        """Seal what a log entry commits to: salts and values, so that it can be disclosed later."""
+        fields = {name: [salt.hex(), value] for name, (salt, value) in private.items()}
+        return self.seal(json.dumps(fields).encode(), context=f"log:{entry_id}")
+
+
 class Vault:
     """Seals and opens bytes under named keys.
 
@@ -64,8 +92,7 @@ class Vault:
         Raises:
             ErasedError: If this key was destroyed: nothing new is sealed about an erased person under it.
         """
-        key = self._key_store.get_or_create(key_id)
-        return seal(plaintext, subject_key=key, context=context, random_bytes=self._random_bytes).to_bytes()
+        return self.key_for_sealing(key_id).seal(plaintext, context=context)
 
     def open(self, sealed: bytes, *, key_id: str, context: str) -> bytes:
         """Open sealed bytes.
@@ -82,7 +109,25 @@ class Vault:
             ErasedError: If the key was destroyed.
             SealingError: If the bytes were changed or belong to another context.
         """
-        return unseal(SealedRecord.from_bytes(sealed), subject_key=self._key_store.get(key_id), context=context)
+        return self.key(key_id).open(sealed, context=context)
+
+    def key(self, key_id: str) -> OpenKey:
+        """Read a key for one request.
+
+        Args:
+            key_id: Name of the key.
+
+        Returns:
+            The key.
+
+        Raises:
+            ErasedError: If it was destroyed or never existed.
+        """
+        return OpenKey(self._key_store.get(key_id), self._random_bytes)
+
+    def key_for_sealing(self, key_id: str) -> OpenKey:
+        """Read a key for one request, made where there is none; errors as :meth:`seal`."""
+        return OpenKey(self._key_store.get_or_create(key_id), self._random_bytes)
 
     def seal_private_part(self, private: PrivatePart, *, reference: str, key_id: str) -> bytes:
         """Seal the personal part of a decision."""
@@ -91,11 +136,6 @@ class Vault:
     def open_private_part(self, sealed: bytes, *, reference: str, key_id: str) -> PrivatePart:
         """Open the personal part of a decision."""
         return _private_from_json(self.open(sealed, key_id=key_id, context=f"decision:{reference}"))
-
-    def seal_log_part(self, private: PrivateFields, *, entry_id: str, key_id: str) -> bytes:
-        """Seal what a log entry commits to: salts and values, so that it can be disclosed later."""
-        fields = {name: [salt.hex(), value] for name, (salt, value) in private.items()}
-        return self.seal(json.dumps(fields).encode(), key_id=key_id, context=f"log:{entry_id}")
 
 
 def _private_to_json(private: PrivatePart) -> bytes:

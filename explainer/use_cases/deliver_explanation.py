@@ -1,19 +1,23 @@
-"""Deliver an explanation: who may have it and why, its log entry first, its sealed copy with it."""
+"""Deliver an explanation: who may have it and why, its log entry first, what gives its bytes back with it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 
-from explainer.decisions.decision import ModelVersion
+from explainer.decisions.decision import ModelVersion, Role
 from explainer.errors import NotAllowedError
 from explainer.explanations.document import Audience, ExplanationDocument, Language
+from explainer.narration.kept_text import DeliveryMarks, filled
+from explainer.transparency_log.canonical_json import JsonValue
 from explainer.transparency_log.log_entry import LogEvent
 from explainer.use_cases.callers import CASEWORK_ROLES, Caller, Staff, Subject, actor_of
+from explainer.use_cases.decision_vault import OpenKey
+from explainer.use_cases.kept_documents import UsableDocument
 from explainer.use_cases.log_receipt import LogReceipt, receipt_of
-from explainer.use_cases.log_writing import SUBJECT_BASIS, write_log_entry
-from explainer.use_cases.records import ExplanationRecord
+from explainer.use_cases.log_writing import SUBJECT_BASIS, prepare_log_entry
+from explainer.use_cases.records import Deliverable, Delivery, ExplanationRecord, LogRecord
 from explainer.use_cases.service import Service
-from explainer.use_cases.store_decision import finish_tasks
 from models.canonical_json import canonical_json
 from models.errors import InputProblem, InvalidInputError
 
@@ -25,20 +29,45 @@ class DeliveredExplanation:
     """An explanation whose log entry has committed.
 
     Attributes:
-        document: The explanation.
-        canonical: Its RFC 8785 bytes: what was hashed, logged and stored.
+        id: Its number.
+        canonical: Its RFC 8785 bytes: what was hashed, logged and kept.
         sha256: SHA-256 (hex) of them.
         log: Receipt of the explanation.delivered entry.
     """
 
-    document: ExplanationDocument
+    id: str
     canonical: bytes
     sha256: str
     log: LogReceipt
 
+    @cached_property
+    def document(self) -> ExplanationDocument:
+        """The explanation, read back from its bytes."""
+        return ExplanationDocument.model_validate_json(self.canonical)
+
     def as_bytes(self) -> bytes:
         """The document with its log receipt, as the API writes it: the logged bytes with one more member."""
         return self.canonical[:-1] + b',"log":' + canonical_json(self.log.as_json()) + b"}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparedDelivery:
+    """An explanation that may leave once its entry has committed.
+
+    Attributes:
+        canonical: Its RFC 8785 bytes.
+        delivery: What is kept before it leaves.
+    """
+
+    canonical: bytes
+    delivery: Delivery
+
+    def delivered(self, entry: LogRecord) -> DeliveredExplanation:
+        """The explanation, now that its entry has committed."""
+        explanation = self.delivery.explanation
+        return DeliveredExplanation(
+            id=explanation.id, canonical=self.canonical, sha256=explanation.sha256, log=receipt_of(entry)
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,63 +135,110 @@ def basis_slug(caller: Caller) -> str:
     return SUBJECT_BASIS if isinstance(caller, Subject) else "stated"
 
 
-def deliver(
+def prepare_from_kept(
     service: Service,
     caller: Caller,
     wish: ExplanationWish,
-    document: ExplanationDocument,
+    decision: Deliverable,
+    kept: UsableDocument,
     *,
-    about: Mapping[str, str],
-    key_id: str,
-) -> DeliveredExplanation:
-    """Log and keep an explanation, and only then hand it out: no log entry, no answer.
+    key: OpenKey,
+) -> PreparedDelivery:
+    """Make a kept document ready to leave: only number and moment are new, and nothing is sealed a second time.
+
+    Args:
+        service: The installation.
+        caller: Who asked.
+        wish: What was asked for.
+        decision: The decision.
+        kept: Its document for this audience and language.
+        key: Key of the person's data.
+
+    Returns:
+        The explanation and what must be kept before it leaves.
+    """
+    now = service.clock()
+    marks = DeliveryMarks.of(service.random_bytes(16).hex(), now, language=wish.language)
+    canonical = filled(kept.gapped, marks)
+    digest = sha256(canonical).hexdigest()
+    entry = prepare_log_entry(
+        service,
+        LogEvent.EXPLANATION_DELIVERED,
+        key,
+        caller=caller,
+        key_id=decision.key_id,
+        model=ModelVersion(slug=decision.model_slug, version=decision.model_version, sha256=decision.model_sha256),
+        role=decision.role,
+        basis=basis_slug(caller),
+        outcome="delivered",
+        private=_private(wish, digest, {"subject": kept.subject, "decision": decision.reference}),
+    )
+    explanation = ExplanationRecord(
+        id=marks.id,
+        decision_reference=decision.reference,
+        model_slug=decision.model_slug,
+        audience=wish.audience,
+        language=wish.language,
+        produced_at=now,
+        sha256=digest,
+        key_id=decision.key_id,
+        sealed=None,
+        kept_id=kept.kept_id,
+        said_day=marks.day,
+        said_time=marks.time,
+        log_entry_id=entry.entry.id,
+        asked_by=actor_of(caller),
+    )
+    return PreparedDelivery(canonical=canonical, delivery=Delivery(entry=entry, explanation=explanation))
+
+
+def prepare_without_decision(
+    service: Service, caller: Caller, wish: ExplanationWish, document: ExplanationDocument, *, role: Role, key_id: str
+) -> PreparedDelivery:
+    """Make an explanation of mere inputs ready to leave, with a sealed copy of its own.
 
     Args:
         service: The installation.
         caller: Who asked.
         wish: What was asked for.
         document: The explanation, which passed its checks.
-        about: Subject and decision for the sealed part of the entry; empty for inputs without a decision.
+        role: The program's role.
         key_id: Key under which copy and entry are sealed.
 
     Returns:
-        The explanation with its receipt.
+        The explanation and what must be kept before it leaves.
     """
     canonical = document.canonical_bytes()
     digest = sha256(canonical).hexdigest()
-    sealed = service.vault.seal(canonical, key_id=key_id, context=f"explanation:{document.id}")
+    key = service.vault.key_for_sealing(key_id)
     model = document.model
-    with service.database.writing() as work:
-        entry = write_log_entry(
-            service,
-            work,
-            LogEvent.EXPLANATION_DELIVERED,
-            caller=caller,
-            model=ModelVersion(slug=model.slug, version=model.version, sha256=model.sha256),
-            role=service.model_of_version(model.slug, model.sha256).package.card.role,
-            basis=basis_slug(caller),
-            outcome="delivered",
-            private={**about, "explanation": digest, "purpose": [wish.purpose, wish.legal_basis]},
-            key_id=key_id,
-        )
-        work.explanations.add(
-            ExplanationRecord(
-                id=document.id,
-                decision_reference=document.decision.reference if document.decision else None,
-                model_slug=model.slug,
-                audience=document.audience,
-                language=document.language,
-                produced_at=document.produced_at,
-                sha256=digest,
-                key_id=key_id,
-                sealed=sealed,
-                log_entry_id=entry.entry_id,
-                asked_by=actor_of(caller),
-            )
-        )
-        if document.decision is not None:
-            finish_tasks(
-                work, document.decision.reference, at=service.clock(), kinds=("explanation_refused", "numbers_missing")
-            )
-        receipt = receipt_of(entry)
-    return DeliveredExplanation(document=document, canonical=canonical, sha256=digest, log=receipt)
+    entry = prepare_log_entry(
+        service,
+        LogEvent.EXPLANATION_DELIVERED,
+        key,
+        caller=caller,
+        key_id=key_id,
+        model=ModelVersion(slug=model.slug, version=model.version, sha256=model.sha256),
+        role=role,
+        basis=basis_slug(caller),
+        outcome="delivered",
+        private=_private(wish, digest, {}),
+    )
+    explanation = ExplanationRecord(
+        id=document.id,
+        decision_reference=None,
+        model_slug=model.slug,
+        audience=document.audience,
+        language=document.language,
+        produced_at=document.produced_at,
+        sha256=digest,
+        key_id=key_id,
+        sealed=key.seal(canonical, context=f"explanation:{document.id}"),
+        log_entry_id=entry.entry.id,
+        asked_by=actor_of(caller),
+    )
+    return PreparedDelivery(canonical=canonical, delivery=Delivery(entry=entry, explanation=explanation))
+
+
+def _private(wish: ExplanationWish, digest: str, about: Mapping[str, str]) -> Mapping[str, JsonValue]:
+    return {**about, "explanation": digest, "purpose": [wish.purpose, wish.legal_basis]}

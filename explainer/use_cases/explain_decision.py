@@ -1,31 +1,45 @@
-"""Explain a decision: build the document from the stored version, let it prove itself, log it, hand it out."""
+"""Explain a decision: what was kept when it was recorded, or built anew where that no longer holds; logged first."""
 
+import asyncio
 from datetime import date, timedelta
+from functools import partial
 from hashlib import sha256
 
-from explainer.errors import ExplanationNotFoundError, NotAllowedError, UntrustworthyExplanationError
-from explainer.explanations.background import background_ref_of
-from explainer.explanations.document import Audience, ExplanationDocument, Language
+from explainer.decisions.access_code import normalise_reference
+from explainer.errors import (
+    DecisionNotFoundError,
+    ExplanationNotFoundError,
+    NotAllowedError,
+    UntrustworthyExplanationError,
+)
+from explainer.explanations.document import Audience, Language, moment_text
 from explainer.explanations.numbers import ExplanationNumbers
 from explainer.explanations.stored_numbers import numbers_from_bytes
-from explainer.narration.checklist import require_checklist
-from explainer.narration.document_builder import build_document
-from explainer.narration.facts import Facts
 from explainer.transparency_log.log_entry import LogEvent
 from explainer.use_cases.callers import CASEWORK_ROLES, Caller, CaseSystem, Staff, Subject, actor_of
+from explainer.use_cases.decision_document import document_of
+from explainer.use_cases.decision_vault import OpenKey
 from explainer.use_cases.deliver_explanation import (
     DeliveredExplanation,
     ExplanationWish,
+    PreparedDelivery,
     basis_slug,
     checked_wish,
-    deliver,
+    prepare_from_kept,
 )
 from explainer.use_cases.explained_model import ExplainedModel
+from explainer.use_cases.find_interactions import interactions_for_audience
+from explainer.use_cases.kept_documents import UsableDocument, delivered_bytes, fingerprint_of_facts, keep, usable
 from explainer.use_cases.log_writing import write_log_entry
+from explainer.use_cases.open_session import refuse_other_code
 from explainer.use_cases.read_decisions import LoadedDecision, load_decision
-from explainer.use_cases.records import ExplanationRecord, TaskRecord
+from explainer.use_cases.records import Deliverable, ExplanationRecord, KeptDocumentRecord, TaskRecord
 from explainer.use_cases.service import Service
+from explainer.use_cases.store_decision import finish_tasks
 from models.errors import ModelNotFoundError
+
+TASKS_ENDED = ("explanation_refused", "numbers_missing")
+"""Kinds of tasks that are done as soon as the explanation has been delivered."""
 
 
 def explain_decision(
@@ -63,24 +77,52 @@ def explain_decision(
         raise NotAllowedError("A case system cannot ask for a person's explanation.")
     if isinstance(caller, Subject):
         reference = caller.reference
-    loaded = load_decision(service, reference)
-    try:
-        document = _document(service, loaded, wish)
-        require_checklist(document, _model_of(service, loaded).package.card)
-    except UntrustworthyExplanationError as error:
-        error.answer_by = _refuse(service, caller, loaded, error)
-        raise
-    return deliver(
-        service,
-        caller,
-        wish,
-        document,
-        about={
-            "subject": loaded.decision.private.subject_reference or loaded.decision.reference,
-            "decision": loaded.decision.reference,
-        },
-        key_id=loaded.record.key_id,
-    )
+    stored_as = normalise_reference(reference)
+    decision = service.database.deliverable(stored_as, audience=wish.audience, language=wish.language)
+    if decision is None:
+        raise DecisionNotFoundError("There is no decision with this reference.")
+    key = service.vault.key(decision.key_id)
+    new_document: KeptDocumentRecord | None = None
+    document = _usable_document(service, decision, key)
+    if document is None:
+        new_document, document = _document_anew(service, caller, decision, wish)
+    prepared = prepare_from_kept(service, caller, wish, decision, document, key=key)
+    with service.database.writing() as work:
+        entry = work.log.append_all([prepared.delivery.entry])[0]
+        if new_document is not None:
+            work.kept_documents.add(new_document)
+        work.explanations.add(prepared.delivery.explanation)
+        finish_tasks(work, decision.reference, at=service.clock(), kinds=TASKS_ENDED)
+    return prepared.delivered(entry)
+
+
+async def explain_to_subject(
+    service: Service, reference: str, code: str, *, language: Language, audience: Audience | None
+) -> DeliveredExplanation:
+    """Explain a decision to whoever proves with its access code to be its subject; the quickest way there is.
+
+    Where the kept document holds, nothing is computed and deliveries of the same moment share one commit. Everything
+    else goes the way of :func:`explain_decision`.
+
+    Args:
+        service: The installation.
+        reference: The decision, as typed.
+        code: The access code, as typed.
+        language: In which language.
+        audience: As sent; subjects get the text for subjects.
+
+    Returns:
+        The explanation; its log entry has committed.
+
+    Raises:
+        BadAccessCodeError: In the same words for an unknown reference and a wrong code.
+        Exception: As :func:`explain_decision`.
+    """
+    prepare = partial(_prepare_for_subject, service, reference, code, language=language, audience=audience)
+    subject, prepared = prepare() if service.database.reads_at_once else await asyncio.to_thread(prepare)
+    if prepared is None:
+        return await asyncio.to_thread(explain_decision, service, subject, subject.reference, language=language)
+    return prepared.delivered(await service.database.deliver(prepared.delivery))
 
 
 def read_explanation(service: Service, caller: Caller, explanation_id: str) -> tuple[bytes, str]:
@@ -92,18 +134,20 @@ def read_explanation(service: Service, caller: Caller, explanation_id: str) -> t
         explanation_id: Its id.
 
     Returns:
-        The stored bytes and their SHA-256 (hex).
+        The delivered bytes and their SHA-256 (hex).
 
     Raises:
         ExplanationNotFoundError: If there is none, or none for this caller.
         ErasedError: If the person's data were erased.
+        UntrustworthyExplanationError: If what is stored no longer gives the bytes that were logged.
     """
     with service.database.reading() as work:
         record = work.explanations.get(explanation_id)
+        kept = work.kept_documents.get(record.kept_id) if record is not None and record.kept_id is not None else None
     if record is None or not _may_read(caller, record):
         raise ExplanationNotFoundError("There is no explanation with this number.")
-    stored = service.vault.open(record.sealed, key_id=record.key_id, context=f"explanation:{record.id}")
-    if sha256(stored).hexdigest() != record.sha256:
+    delivered = _delivered_again(service, record, kept)
+    if sha256(delivered).hexdigest() != record.sha256:
         raise UntrustworthyExplanationError("The stored explanation is not the one that was logged.")
     if isinstance(caller, Staff):
         with service.database.writing() as work:
@@ -115,7 +159,88 @@ def read_explanation(service: Service, caller: Caller, explanation_id: str) -> t
                 private={"explanation": record.sha256},
                 key_id=record.key_id,
             )
-    return stored, record.sha256
+    return delivered, record.sha256
+
+
+def _prepare_for_subject(
+    service: Service, reference: str, code: str, *, language: Language, audience: Audience | None
+) -> tuple[Subject, PreparedDelivery | None]:
+    """Prove the subject, then prepare the kept document; None where it must be built, or a caseworker waits for it."""
+    stored_as = normalise_reference(reference[:64])
+    decision = service.database.deliverable(stored_as, audience="subject", language=language)
+    refuse_other_code(service, stored_as, code, decision.access_code_digest if decision is not None else None)
+    subject = Subject(reference=stored_as)
+    wish = checked_wish(subject, audience=audience, language=language, purpose=None, legal_basis=None)
+    if decision is None or decision.has_open_tasks:
+        return subject, None
+    key = service.vault.key(decision.key_id)
+    document = _usable_document(service, decision, key)
+    if document is None:
+        return subject, None
+    return subject, prepare_from_kept(service, subject, wish, decision, document, key=key)
+
+
+def _usable_document(service: Service, decision: Deliverable, key: OpenKey) -> UsableDocument | None:
+    # A version that is gone, or whose files were changed, is not spoken for, even where its text was written before.
+    if not _has_version(service, decision.model_slug, decision.model_sha256):
+        return None
+    if decision.kept_id is None or decision.kept_sealed is None:
+        return None
+    return usable(
+        key,
+        decision.kept_id,
+        decision.kept_sealed,
+        reference=decision.reference,
+        facts=_facts(service, decision),
+        at=service.clock(),
+    )
+
+
+def _facts(service: Service, decision: Deliverable) -> str:
+    return fingerprint_of_facts(
+        service,
+        model_sha256=decision.model_sha256,
+        status=decision.status.value,
+        superseded_by=decision.superseded_by,
+    )
+
+
+def _document_anew(
+    service: Service, caller: Subject | Staff, decision: Deliverable, wish: ExplanationWish
+) -> tuple[KeptDocumentRecord, UsableDocument]:
+    loaded = load_decision(service, decision.reference)
+    try:
+        model = _model_of(service, loaded)
+        numbers = _numbers(service, loaded, model)
+        document = document_of(
+            service,
+            loaded.decision,
+            numbers,
+            model.package,
+            audience=wish.audience,
+            language=wish.language,
+            superseded_by=decision.superseded_by,
+            interactions=interactions_for_audience(model, loaded.decision.private.inputs, numbers, wish.audience),
+        )
+    except UntrustworthyExplanationError as error:
+        error.answer_by = _refuse(service, caller, loaded, error)
+        raise
+    return keep(
+        service,
+        document,
+        loaded.decision.private,
+        facts=_facts(service, decision),
+        key_id=decision.key_id,
+    )
+
+
+def _delivered_again(service: Service, record: ExplanationRecord, kept: KeptDocumentRecord | None) -> bytes:
+    key = service.vault.key(record.key_id)
+    if record.sealed is not None:
+        return key.open(record.sealed, context=f"explanation:{record.id}")
+    if kept is None:
+        raise UntrustworthyExplanationError("The document of this explanation is missing.")
+    return delivered_bytes(key, kept, record, moment_text(record.produced_at))
 
 
 def _may_read(caller: Caller, record: ExplanationRecord) -> bool:
@@ -150,27 +275,12 @@ def _model_of(service: Service, loaded: LoadedDecision) -> ExplainedModel:
         ) from error
 
 
-def _document(service: Service, loaded: LoadedDecision, wish: ExplanationWish) -> ExplanationDocument:
-    decision = loaded.decision
-    model = _model_of(service, loaded)
-    return build_document(
-        Facts(
-            id=service.random_bytes(16).hex(),
-            produced_at=service.clock(),
-            audience=wish.audience,
-            language=wish.language,
-            card=model.package.card,
-            evaluation=model.package.evaluation,
-            background=background_ref_of(model.package),
-            model=decision.model,
-            register_version=decision.register_version,
-            numbers=_numbers(service, loaded, model),
-            inputs=decision.private.inputs,
-            decision=decision,
-            superseded_by=loaded.superseded_by,
-            base_url=service.settings.base_url,
-        )
-    )
+def _has_version(service: Service, slug: str, sha256: str) -> bool:
+    try:
+        service.catalogue.get_version(slug, sha256)
+    except ModelNotFoundError:
+        return False
+    return True
 
 
 def _refuse(

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from explainer.decisions.decision import Value
 from explainer.explanations.background import background_ref_of
 from explainer.explanations.document import Audience, Language
-from explainer.narration.checklist import require_checklist
-from explainer.narration.document_builder import build_document
+from explainer.narration.document_builder import build_checked_document
 from explainer.narration.facts import Facts
 from explainer.use_cases.callers import CaseSystem, Staff, actor_of
-from explainer.use_cases.deliver_explanation import DeliveredExplanation, checked_wish, deliver
+from explainer.use_cases.deliver_explanation import DeliveredExplanation, checked_wish, prepare_without_decision
+from explainer.use_cases.find_interactions import interactions_for_audience
 from explainer.use_cases.record_decision import register_version_in_force, version_of
 from explainer.use_cases.service import Service
 from models.errors import InvalidInputError
@@ -56,7 +56,8 @@ def explain_inputs(
     if problems:
         raise InvalidInputError(problems)
     version = version_of(model)
-    document = build_document(
+    numbers = model.numbers_for(inputs)
+    document = build_checked_document(
         Facts(
             id=service.random_bytes(16).hex(),
             produced_at=service.clock(),
@@ -67,19 +68,23 @@ def explain_inputs(
             background=background_ref_of(model.package),
             model=version,
             register_version=register_version_in_force(service, slug),
-            numbers=model.numbers_for(inputs),
+            numbers=numbers,
             inputs=inputs,
             decision=None,
             superseded_by=None,
             base_url=service.settings.base_url,
+            interactions=interactions_for_audience(model, inputs, numbers, wish.audience),
         )
     )
-    require_checklist(document, card)
-    return deliver(
+    prepared = prepare_without_decision(
         service,
         caller,
         wish,
         document,
-        about={},
+        role=card.role,
         key_id=service.vault.key_id_for(None, document.id, owner=actor_of(caller)),
     )
+    with service.database.writing() as work:
+        entry = work.log.append_all([prepared.delivery.entry])[0]
+        work.explanations.add(prepared.delivery.explanation)
+    return prepared.delivered(entry)

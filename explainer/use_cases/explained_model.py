@@ -3,21 +3,25 @@
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 
 import numpy as np
 from numpy.typing import NDArray
 
-from explainer.attribution_methods.choose import attribute, method_for
+from explainer.attribution_methods.choose import attribute, interactions_for, method_for
 from explainer.attribution_methods.method import AttributionComputer
 from explainer.attribution_methods.method_choice import MethodChoice
+from explainer.attribution_methods.noticeable_interactions import PreparedInteractions
 from explainer.decisions.decision import Value
-from explainer.explanations.assess_reliability import assess_reliability
+from explainer.explanations.attribution import Attribution
+from explainer.explanations.interactions import CaseInteractions
 from explainer.explanations.model_outcome import ModelOutcome, outcome_of_row
 from explainer.explanations.numbers import ExplanationNumbers, ScoreNumbers
 from explainer.explanations.strength import DEFAULT_CUTOFFS, Yardstick, additive_threshold
 from explainer.recourse.action_set import SearchSpace
 from explainer.recourse.search import find_recourse
+from explainer.use_cases.case_reliability import CaseReliability
 from models.canonical_json import canonical_json
 from models.features import from_row, to_row
 from models.package import ModelPackage
@@ -36,6 +40,7 @@ class ExplainedModel:
         spread: Weighted standard deviation of the additive score over the background: what contributions are measured
             against.
         search_space: Where recourse is searched.
+        case_reliability: Says how far a case's score and reasons can be trusted.
     """
 
     package: ModelPackage
@@ -43,6 +48,7 @@ class ExplainedModel:
     method_choice: MethodChoice
     spread: float
     search_space: SearchSpace
+    case_reliability: CaseReliability
 
     @classmethod
     def prepare(cls, package: ModelPackage) -> "ExplainedModel":
@@ -56,18 +62,23 @@ class ExplainedModel:
 
         Raises:
             UnsupportedModelError: If its contributions cannot be computed exactly within the memory allowed.
+            MethodsDisagreeError: If two ways to compute contributions give different ones.
         """
         background = package.background
         scores = package.model.additive_score(background.rows)
         mean = np.average(scores, weights=background.weights)
         prepared = method_for(package)
-        LOG.info("%s: contributions by %s", package.card.slug, prepared.choice)
+        space = SearchSpace.of(package)
+        reliability = CaseReliability.prepare(package, prepared.computer, prepared.choice, space.spreads)
+        choice = prepared.choice.charged("tables for blocks of the background", reliability.memory_bytes)
+        LOG.info("%s: contributions by %s", package.card.slug, choice)
         return cls(
             package=package,
             computer=prepared.computer,
-            method_choice=prepared.choice,
+            method_choice=choice,
             spread=float(np.sqrt(np.average((scores - mean) ** 2, weights=background.weights))),
-            search_space=SearchSpace.of(package),
+            search_space=space,
+            case_reliability=reliability,
         )
 
     def outcome_of(self, inputs: Mapping[str, Value]) -> ModelOutcome:
@@ -108,6 +119,31 @@ class ExplainedModel:
             recourse=find_recourse(self.package, inputs, self.search_space),
         )
 
+    def interactions_of(self, inputs: Mapping[str, Value], attribution: Attribution) -> CaseInteractions:
+        """Find what two details of one case do together; for staff, at the time they ask.
+
+        Args:
+            inputs: Feature name to value.
+            attribution: The contributions of this case.
+
+        Returns:
+            The strongest, checked against these contributions and the model's own scores, or why there are none.
+
+        Raises:
+            InvalidInputError: If the inputs do not fit the card.
+        """
+        return self._interactions.noticeable(
+            self._row_of(inputs),
+            attribution,
+            self.yardstick_for(attribution.additive_score),
+            self.package.card.feature_names,
+        )
+
+    @cached_property
+    def _interactions(self) -> PreparedInteractions:
+        # Prepared when staff first ask: most processes never need it.
+        return interactions_for(self.package, self.computer)
+
     def input_digest(self, inputs: Mapping[str, Value]) -> str:
         """Fingerprint of a case's inputs: what ties stored numbers to the case they belong to.
 
@@ -147,7 +183,7 @@ class ExplainedModel:
             score=score,
             attribution=attribution,
             strengths=tuple(yardstick.strength_of(part) for part in attribution.contributions),
-            reliability=assess_reliability(self.package, row, score),
+            reliability=self.case_reliability.of(row, score, attribution),
         )
 
     def _row_of(self, inputs: Mapping[str, Value]) -> NDArray[np.float64]:

@@ -6,8 +6,8 @@ from explainer.decisions.decision import ModelVersion
 from explainer.transparency_log.canonical_json import JsonValue
 from explainer.transparency_log.log_entry import LogEvent, ModelFacts, build_entry
 from explainer.use_cases.callers import Caller, actor_of
-from explainer.use_cases.decision_vault import SERVICE_KEY_ID
-from explainer.use_cases.records import LogRecord
+from explainer.use_cases.decision_vault import SERVICE_KEY_ID, OpenKey
+from explainer.use_cases.records import LogRecord, PreparedEntry
 from explainer.use_cases.service import Service
 from explainer.use_cases.stores import UnitOfWork
 
@@ -45,6 +45,35 @@ def write_log_entry(
     Returns:
         The entry with its index.
     """
+    prepared = prepare_log_entry(
+        service,
+        event,
+        service.vault.key_for_sealing(key_id),
+        caller=caller,
+        model=model,
+        role=role,
+        basis=basis,
+        outcome=outcome,
+        private=private,
+        key_id=key_id,
+    )
+    return work.log.append_all([prepared])[0]
+
+
+def prepare_log_entry(
+    service: Service,
+    event: LogEvent,
+    key: OpenKey,
+    *,
+    caller: Caller | None,
+    key_id: str,
+    model: ModelVersion | None = None,
+    role: str | None = None,
+    basis: str | None = None,
+    outcome: str | None = None,
+    private: Mapping[str, JsonValue] | None = None,
+) -> PreparedEntry:
+    """Make one entry ready to be appended; arguments as :func:`write_log_entry`, with the key already read."""
     now = service.clock()
     committed: dict[str, JsonValue] = {
         "actor": actor_of(caller) if caller is not None else "service",
@@ -61,5 +90,5 @@ def write_log_entry(
         basis=basis,
         outcome=outcome,
     )
-    sealed = service.vault.seal_log_part(private_fields, entry_id=entry.id, key_id=key_id)
-    return work.log.append(entry, sealed=sealed, key_id=key_id, at=now)
+    sealed = key.seal_log_part(private_fields, entry_id=entry.id)
+    return PreparedEntry(entry=entry, sealed=sealed, key_id=key_id, at=now)

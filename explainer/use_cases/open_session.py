@@ -66,10 +66,24 @@ def check_access_code(service: Service, reference: str, code: str) -> Subject:
     stored_as = normalise_reference(reference[:64])
     with service.database.reading() as work:
         record = work.decisions.get(stored_as)
-    digest = record.access_code_digest if record else None
-    if not code_fits(stored_as, code[:64], service.server_key, digest):
-        raise BadAccessCodeError("Reference or code is wrong.")
+    refuse_other_code(service, stored_as, code, record.access_code_digest if record else None)
     return Subject(reference=stored_as)
+
+
+def refuse_other_code(service: Service, reference: str, code: str, digest: bytes | None) -> None:
+    """Compare a code with the digest that is stored for a decision.
+
+    Args:
+        service: The installation.
+        reference: The decision, as stored.
+        code: As typed.
+        digest: Digest of its code, or None where there is no such decision.
+
+    Raises:
+        BadAccessCodeError: In the same words and time for an unknown reference and a wrong code.
+    """
+    if not code_fits(reference, code[:64], service.server_key, digest):
+        raise BadAccessCodeError("Reference or code is wrong.")
 
 
 def check_code_for_explanation(service: Service, explanation_id: str, code: str) -> Subject:

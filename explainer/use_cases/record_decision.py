@@ -58,7 +58,7 @@ def record_decision(
     decision = _decision(service, request, model, outcome)
     numbers = trustworthy_numbers(model, decision.private.inputs)
     try:
-        return store_decision(service, caller, decision, numbers, repeatable=repeatable).as_json()
+        return store_decision(service, caller, decision, numbers, model.package, repeatable=repeatable).as_json()
     except ConflictError:
         # The same request was answered by another worker in the meantime: its answer is the answer.
         if repeatable is None or (before := kept_answer(service, repeatable)) is None:

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Literal
 
 from explainer.decisions.decision import DecidedBy, DecisionStatus, Role
+from explainer.transparency_log.log_entry import LogEntry
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +88,64 @@ class DecisionCounts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class KeptDocumentRecord:
+    """A finished document that deliveries are made of; see ``use_cases.kept_documents``. It is never changed.
+
+    Attributes:
+        id: Random 128-bit id, hex.
+        decision_reference: The decision it explains.
+        audience: subject, caseworker or auditor.
+        language: de or en.
+        made_at: UTC; the newest one of a decision, audience and language is used.
+        key_id: Key it is sealed under.
+        sealed: Sealed bytes with gaps, and what they depend on.
+    """
+
+    id: str
+    decision_reference: str
+    audience: str
+    language: str
+    made_at: datetime
+    key_id: str
+    sealed: bytes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deliverable:
+    """What a delivery needs to know about a decision, read in one statement.
+
+    Attributes:
+        reference: The decision.
+        model_slug: Which model.
+        model_version: Which version of it.
+        model_sha256: Identity of the package.
+        status: Where the decision stands.
+        role: The program's role.
+        access_code_digest: HMAC of the access code.
+        key_id: Key of the person's data.
+        superseded_by: Reference of its successor, or None.
+        has_open_tasks: Whether a caseworker is waiting for this decision to be explained.
+        kept_id: The newest kept document for the audience and language, or None.
+        kept_sealed: Its sealed bytes.
+    """
+
+    reference: str
+    model_slug: str
+    model_version: str
+    model_sha256: str
+    status: DecisionStatus
+    role: Role
+    access_code_digest: bytes
+    key_id: str
+    superseded_by: str | None
+    has_open_tasks: bool
+    kept_id: str | None
+    kept_sealed: bytes | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class ExplanationRecord:
-    """One delivered explanation: its sealed bytes and what proves them.
+    """One delivered explanation: what its bytes can be had from, and what proves them.
 
     Attributes:
         id: Random 128-bit id, hex.
@@ -99,7 +156,10 @@ class ExplanationRecord:
         produced_at: UTC.
         sha256: SHA-256 (hex) of the delivered bytes.
         key_id: Key the bytes are sealed under.
-        sealed: Sealed delivered bytes.
+        sealed: Sealed delivered bytes; None where they are a kept document with its gaps filled.
+        kept_id: That document, or None.
+        said_day: How the text of this delivery says its day, or None.
+        said_time: How the text of this delivery says its time of day, or None.
         log_entry_id: The explanation.delivered entry.
         asked_by: Who asked, as role and id (``staff:…``, ``case_system:…``, ``subject``, ``auditor:…``).
     """
@@ -112,9 +172,37 @@ class ExplanationRecord:
     produced_at: datetime
     sha256: str
     key_id: str
-    sealed: bytes
+    sealed: bytes | None
+    kept_id: str | None = None
+    said_day: str | None = None
+    said_time: str | None = None
     log_entry_id: str
     asked_by: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparedEntry:
+    """A log entry that is ready to be appended.
+
+    Attributes:
+        entry: What goes into the tree.
+        sealed: Its private part, sealed.
+        key_id: Name of the key that opens it.
+        at: When it happened (UTC).
+    """
+
+    entry: LogEntry
+    sealed: bytes
+    key_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Delivery:
+    """An explanation that leaves as soon as its entry has committed; both are kept together or not at all."""
+
+    entry: PreparedEntry
+    explanation: ExplanationRecord
 
 
 @dataclass(frozen=True, kw_only=True)

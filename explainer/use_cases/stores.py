@@ -17,8 +17,12 @@ from explainer.use_cases.records import (
     DecisionCounts,
     DecisionFilter,
     DecisionRecord,
+    Deliverable,
+    Delivery,
     ExplanationRecord,
+    KeptDocumentRecord,
     LogRecord,
+    PreparedEntry,
     PublicationRecord,
     SessionRecord,
     StaffRecord,
@@ -57,11 +61,24 @@ class ExplanationStore(Protocol):
     def add(self, record: ExplanationRecord) -> None:
         """Insert a delivered explanation."""
 
+    def add_all(self, records: Sequence[ExplanationRecord]) -> None:
+        """Insert several at once."""
+
     def get(self, explanation_id: str) -> ExplanationRecord | None:
         """Return the explanation with this id, or None."""
 
     def of_decision(self, reference: str) -> Sequence[ExplanationRecord]:
         """All explanations delivered for one decision, newest first."""
+
+
+class KeptDocumentStore(Protocol):
+    """Keeps finished documents beside their decision."""
+
+    def add(self, record: KeptDocumentRecord) -> None:
+        """Insert a document; it replaces older ones of the same decision, audience and language from now on."""
+
+    def get(self, kept_id: str) -> KeptDocumentRecord | None:
+        """Return the document with this id, or None."""
 
 
 class LogStore(Protocol):
@@ -73,6 +90,9 @@ class LogStore(Protocol):
 
     def append(self, entry: LogEntry, *, sealed: bytes, key_id: str, at: datetime) -> LogRecord:
         """Append one entry with its sealed private part and return where it stands."""
+
+    def append_all(self, entries: Sequence[PreparedEntry]) -> Sequence[LogRecord]:
+        """Append several entries in their order."""
 
     def tree_size(self) -> int:
         """Number of integrated entries this transaction sees."""
@@ -201,6 +221,10 @@ class UnitOfWork(Protocol):
         """Delivered explanations."""
 
     @property
+    def kept_documents(self) -> KeptDocumentStore:
+        """Documents kept with decisions."""
+
+    @property
     def log(self) -> LogStore:
         """The log."""
 
@@ -229,6 +253,16 @@ class Database(Protocol):
 
     def reading(self) -> AbstractContextManager[UnitOfWork]:
         """A consistent read-only view."""
+
+    @property
+    def reads_at_once(self) -> bool:
+        """Whether a reading waits for nobody, so that an event loop may do it itself."""
+
+    def deliverable(self, reference: str, *, audience: str, language: str) -> Deliverable | None:
+        """What a delivery needs to know about this decision, or None where there is none."""
+
+    async def deliver(self, delivery: Delivery) -> LogRecord:
+        """Keep a delivery in one transaction with others of the same moment; returns when it has committed."""
 
     def dispose(self) -> None:
         """Close every connection."""

@@ -70,4 +70,5 @@ def supersede_decision(service: Service, caller: CaseSystem | Staff, reference: 
         ),
     )
     numbers = trustworthy_numbers(model, inputs)
-    return store_decision(service, caller, decision, numbers, issued_by=loaded.record.issued_by).as_json()
+    stored = store_decision(service, caller, decision, numbers, model.package, issued_by=loaded.record.issued_by)
+    return stored.as_json()

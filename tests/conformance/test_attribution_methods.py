@@ -7,10 +7,10 @@ import pytest
 from numpy.typing import NDArray
 
 from explainer.attribution_methods import exact_enumeration
+from explainer.attribution_methods.compiled_leaf_tables import CompiledLeafTables
 from explainer.attribution_methods.deep_forest import DeepForest
 from explainer.attribution_methods.exact_enumeration import ExactEnumeration
 from explainer.attribution_methods.exact_forest import ExactForest
-from explainer.attribution_methods.leaf_table_batch import LeafTableBatch
 from explainer.attribution_methods.sampled_permutation import SampledPermutation, StoppingRule
 from explainer.explanations.attribution import AttributionMethod
 from models.forest import Forest
@@ -26,7 +26,7 @@ FINE = StoppingRule(target_share=0.01, max_evaluations=100_000)
 
 EXACT_METHODS: dict[str, Maker] = {
     "exact_forest": ExactForest,
-    "leaf_table_batch": LeafTableBatch,
+    "compiled_leaf_tables": CompiledLeafTables,
     "deep_forest": DeepForest,
     "exact_enumeration": ExactEnumeration,
 }

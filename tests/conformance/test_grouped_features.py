@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 
+from explainer.attribution_methods.compiled_leaf_tables import CompiledLeafTables
+from explainer.attribution_methods.deep_forest import DeepForest
 from explainer.attribution_methods.exact_forest import ExactForest
 from models.encoding import Encoding
 from models.forest import Forest, read_forest
 from models.onnx_model import OnnxModel
-from tests.conformance.checks_attribution import brute_force
+from tests.conformance.checks_attribution import Maker, brute_force, rounding_of
 from tests.conformance.small_forests import random_forest, random_rows
 from tests.conformance.small_pipelines import Pipeline, one_hot_pipeline
 
@@ -31,21 +33,28 @@ def sum_of_columns(forest: Forest, background: np.ndarray, weights: np.ndarray, 
     return np.stack([found[:, columns].sum(axis=1) for columns in forest.columns_of_feature], axis=1)
 
 
-def test_contributions_of_a_one_hot_pipeline_are_those_of_all_coalitions(pipeline: Pipeline, forest: Forest) -> None:
+METHODS: tuple[Maker, ...] = (ExactForest, CompiledLeafTables, DeepForest)
+
+
+@pytest.mark.parametrize("make", METHODS)
+def test_contributions_of_a_one_hot_pipeline_are_those_of_all_coalitions(
+    make: Maker, pipeline: Pipeline, forest: Forest
+) -> None:
     background, rows = pipeline.rows[:40], pipeline.rows[40:55]
     weights = np.random.default_rng(1).uniform(0.1, 5, len(background))
     truth = brute_force(forest, background, weights, rows)
-    computer = ExactForest(forest, background, weights)
+    computer = make(forest, background, weights)
     found = computer.contributions_of(rows)
-    np.testing.assert_allclose(found, truth, rtol=0, atol=1e-10)
+    np.testing.assert_allclose(found, truth, rtol=0, atol=rounding_of(computer))
     twin = sum_of_columns(forest, background, weights, rows)
     assert np.abs(twin - truth).max() > 1e-3, "adding up columns is another game"
     runtime = OnnxModel(pipeline.content, pipeline.card).additive_score(rows)
     np.testing.assert_allclose(found.sum(axis=1) + computer.expected_value, runtime, rtol=0, atol=1e-5)
 
 
+@pytest.mark.parametrize("make", METHODS)
 @pytest.mark.parametrize("seed", range(5))
-def test_columns_of_one_feature_are_one_player_in_random_forests(seed: int) -> None:
+def test_columns_of_one_feature_are_one_player_in_random_forests(make: Maker, seed: int) -> None:
     generator = np.random.default_rng(seed)
     owners = np.array([0, 1, 1, 2, 0, 2, 2], dtype=np.int32)
 
@@ -61,7 +70,6 @@ def test_columns_of_one_feature_are_one_player_in_random_forests(seed: int) -> N
     background, rows = random_rows(generator, 30, 3, missing=0.1), random_rows(generator, 8, 3, missing=0.1)
     weights = generator.uniform(0.1, 5, 30)
     truth = brute_force(trees, background, weights, rows)
-    np.testing.assert_allclose(
-        ExactForest(trees, background, weights).contributions_of(rows), truth, rtol=0, atol=1e-10
-    )
+    computer = make(trees, background, weights)
+    np.testing.assert_allclose(computer.contributions_of(rows), truth, rtol=0, atol=rounding_of(computer))
     assert np.abs(sum_of_columns(trees, background, weights, rows) - truth).max() > 1e-3

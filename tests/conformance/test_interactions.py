@@ -8,18 +8,31 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from explainer.attribution_methods.coalition_game import CoalitionGame
+from explainer.attribution_methods.deep_interactions import DeepInteractions
+from explainer.attribution_methods.enumerated_interactions import EnumeratedInteractions
 from explainer.attribution_methods.exact_forest import ExactForest
-from explainer.attribution_methods.interactions import ForestInteractions, InteractionValues
+from explainer.attribution_methods.interactions import ForestInteractions, InteractionComputer, InteractionValues
+from models.encoding import Encoding, Membership
 from models.errors import UnsupportedModelError
-from models.forest import Forest
+from models.forest import Forest, read_forest
+from tests.conformance.black_boxes import SmoothModel
 from tests.conformance.checks_attribution import TOLERANCE
 from tests.conformance.small_forests import Split, forest, random_forest, random_rows
+from tests.conformance.small_pipelines import one_hot_pipeline
 
 Numbers = NDArray[np.float64]
-Kind = type[ForestInteractions]
+Kind = Callable[[Forest, Numbers, Numbers], InteractionComputer]
 
 
-def brute_force_pairs(trees: Forest, background: Numbers, weights: Numbers, row: Numbers) -> Numbers:
+def enumerated(trees: Forest, background: Numbers, weights: Numbers) -> EnumeratedInteractions:
+    return EnumeratedInteractions(CoalitionGame(trees.additive_score, background, weights))
+
+
+KINDS: tuple[Kind, ...] = (ForestInteractions, DeepInteractions, enumerated)
+
+
+def brute_force_pairs(trees: Forest | SmoothModel, background: Numbers, weights: Numbers, row: Numbers) -> Numbers:
     """Interaction values by their definition (Grabisch and Roubens 1999): every coalition, every background row."""
     n = len(row)
 
@@ -54,6 +67,43 @@ def check_pairs_agree_with_brute_force(kind: Kind) -> None:
         np.testing.assert_allclose(computer.of(row).pairs, expected, rtol=0, atol=TOLERANCE)
 
 
+def check_columns_of_one_feature_are_one_player(kind: Kind) -> None:
+    generator = np.random.default_rng(5)
+    owners = np.array([0, 1, 1, 2, 0, 2, 3], dtype=np.int32)
+
+    class Copies:
+        """Each column is its feature, shifted by the column's number: a coarse kind of preprocessing."""
+
+        def encode(self, rows: Numbers) -> NDArray[np.float32]:
+            return (rows[:, owners] + np.arange(len(owners)) / 4 - 0.75).astype(np.float32)
+
+    plain = random_forest(generator, n_features=len(owners), n_trees=8, depth=6)
+    encoding = Encoding(n_features=4, feature_of_column=owners, preprocessing=Copies())
+    trees = Forest(base_value=plain.base_value, trees=plain.trees, n_features=4, encoding=encoding)
+    background, weights = random_rows(generator, 30, 4, missing=0.1), generator.uniform(0.1, 5, 30)
+    computer = kind(trees, background, weights)
+    for row in random_rows(generator, 4, 4, missing=0.1):
+        expected = brute_force_pairs(trees, background, weights, row)
+        np.testing.assert_allclose(computer.of(row).pairs, expected, rtol=0, atol=TOLERANCE)
+
+
+def check_sets_of_values_belong_to_their_feature(kind: Kind) -> None:
+    """Nodes that ask "is it one of these?" compare columns of their own, which are missing where the value is."""
+    generator = np.random.default_rng(7)
+    plain = random_forest(generator, n_features=5, n_trees=10, depth=5)
+    encoding = Encoding(
+        n_features=3,
+        feature_of_column=np.array([0, 1, 2, 0, 1], dtype=np.int32),
+        memberships=(Membership(0, (-0.5, 0.0, 0.25)), Membership(1, (0.5,))),
+    )
+    trees = Forest(base_value=0.0, trees=plain.trees, n_features=3, encoding=encoding)
+    background = np.round(random_rows(generator, 40, 3, missing=0.2) * 2) / 4
+    computer = kind(trees, background, np.ones(40))
+    for row in np.round(random_rows(generator, 4, 3, missing=0.2) * 2) / 4:
+        expected = brute_force_pairs(trees, background, np.ones(40), row)
+        np.testing.assert_allclose(computer.of(row).pairs, expected, rtol=0, atol=TOLERANCE)
+
+
 def check_rows_add_up_to_the_contributions(kind: Kind) -> None:
     """The contributions are those of the leaf tables, which were computed another way."""
     generator = np.random.default_rng(2)
@@ -75,7 +125,7 @@ def check_features_that_never_meet_do_not_interact(kind: Kind) -> None:
     background = random_rows(generator, 40, 4)
     found = kind(trees, background, np.ones(40)).of(random_rows(generator, 1, 4)[0])
     assert found.pairs[0, 1] != 0
-    assert not found.pairs[2:].any(), "feature 2 stands alone in its tree, feature 3 is ignored"
+    assert np.abs(found.pairs[2:]).max() < TOLERANCE, "feature 2 stands alone in its tree, feature 3 is ignored"
 
 
 def check_same_again_and_nothing_written(kind: Kind) -> None:
@@ -97,15 +147,18 @@ def check_same_again_and_nothing_written(kind: Kind) -> None:
 
 CHECKS: tuple[Callable[[Kind], None], ...] = (
     check_pairs_agree_with_brute_force,
+    check_columns_of_one_feature_are_one_player,
+    check_sets_of_values_belong_to_their_feature,
     check_rows_add_up_to_the_contributions,
     check_features_that_never_meet_do_not_interact,
     check_same_again_and_nothing_written,
 )
 
 
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_interactions_pass_every_check(check: Callable[[Kind], None]) -> None:
-    check(ForestInteractions)
+def test_interactions_pass_every_check(check: Callable[[Kind], None], kind: Kind) -> None:
+    check(kind)
 
 
 class ForgetsWeights(ForestInteractions):
@@ -140,6 +193,23 @@ class Wavers(ForestInteractions):
         return InteractionValues(pairs=found.pairs, contributions=found.contributions + self.calls * 1e-9)
 
 
+class MakesColumnsPlayers(ForestInteractions):
+    """What is usually done with one-hot columns, and is another game."""
+
+    def __init__(self, forest: Forest, background: Numbers, weights: Numbers) -> None:
+        self.whole = forest
+        apart = Forest(base_value=forest.base_value, trees=forest.trees, n_features=forest.n_columns)
+        super().__init__(apart, forest.encode(background).astype(float), weights)
+
+    def of(self, row: Numbers) -> InteractionValues:
+        found = super().of(self.whole.encode(row[np.newaxis])[0].astype(float))
+        belongs = (self.whole.feature_of_column == np.arange(self.whole.n_features)[:, np.newaxis]).astype(float)
+        pairs = belongs @ found.pairs @ belongs.T
+        pairs = (pairs + pairs.T) / 2
+        np.fill_diagonal(pairs, 0)
+        return InteractionValues(pairs=pairs, contributions=belongs @ found.contributions)
+
+
 @pytest.mark.parametrize(
     ("broken", "check"),
     [
@@ -148,6 +218,8 @@ class Wavers(ForestInteractions):
         (TakesTheWholeForHalf, check_pairs_agree_with_brute_force),
         (SpreadsALittleOnEverything, check_features_that_never_meet_do_not_interact),
         (LosesContributions, check_rows_add_up_to_the_contributions),
+        (MakesColumnsPlayers, check_columns_of_one_feature_are_one_player),
+        (MakesColumnsPlayers, check_sets_of_values_belong_to_their_feature),
         (Wavers, check_same_again_and_nothing_written),
     ],
     ids=lambda one: one.__name__,
@@ -155,6 +227,32 @@ class Wavers(ForestInteractions):
 def test_interactions_that_are_broken_are_caught(broken: Kind, check: Callable[[Kind], None]) -> None:
     with pytest.raises(AssertionError):
         check(broken)
+
+
+def test_interactions_of_a_one_hot_pipeline_are_those_of_all_coalitions() -> None:
+    pipeline = one_hot_pipeline()
+    trees = read_forest(pipeline.content, pipeline.card.features)
+    background, weights = pipeline.rows[:30], np.random.default_rng(1).uniform(0.1, 5, 30)
+    computer = ForestInteractions(trees, background, weights)
+    for row in pipeline.rows[40:45]:
+        expected = brute_force_pairs(trees, background, weights, row)
+        np.testing.assert_allclose(computer.of(row).pairs, expected, rtol=0, atol=TOLERANCE)
+
+
+def test_model_without_trees_has_the_interactions_of_all_its_coalitions() -> None:
+    model, generator = SmoothModel(5), np.random.default_rng(6)
+    background, weights, row = random_rows(generator, 20, 5), generator.uniform(0.1, 5, 20), np.ones(5)
+    found = EnumeratedInteractions(CoalitionGame(model.additive_score, background, weights)).of(row)
+    assert np.abs(found.pairs).max() > 0.1
+    np.testing.assert_allclose(found.pairs, brute_force_pairs(model, background, weights, row), rtol=0, atol=TOLERANCE)
+
+
+def test_model_that_would_be_asked_too_often_is_refused() -> None:
+    for n_features, n_rows in ((13, 1), (12, 1025)):
+        rows = np.zeros((n_rows, n_features))
+        game = CoalitionGame(SmoothModel(n_features).additive_score, rows, np.ones(n_rows))
+        with pytest.raises(UnsupportedModelError, match=f"2\\^{n_features} times {n_rows} scores"):
+            EnumeratedInteractions(game)
 
 
 def test_two_features_that_count_only_together() -> None:

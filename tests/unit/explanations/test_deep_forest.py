@@ -8,12 +8,18 @@ import pytest
 
 from explainer.attribution_methods import compiled as compiling
 from explainer.attribution_methods.choose import prepare_method
+from explainer.attribution_methods.compiled_leaf_tables import CompiledLeafTables
 from explainer.attribution_methods.deep_forest import DeepForest
 from explainer.attribution_methods.deep_forest_kernel import add_contributions
 from explainer.attribution_methods.exact_forest import ExactForest
 from explainer.attribution_methods.forest_layout import ForestLayout
-from explainer.attribution_methods.leaf_table_batch import LeafTableBatch
-from explainer.attribution_methods.method_choice import MethodName, choose_method, deep_forest_bytes, table_bytes
+from explainer.attribution_methods.method_choice import (
+    MethodName,
+    choose_method,
+    compiled_table_bytes,
+    deep_forest_bytes,
+    table_bytes,
+)
 from models.errors import UnsupportedModelError
 from models.forest import Forest
 from tests.conformance.checks_attribution import SHAP_TOLERANCE, TOLERANCE
@@ -62,8 +68,8 @@ def test_contributions_of_a_deep_forest_add_up_and_agree_with_shap() -> None:
     np.testing.assert_allclose(found, theirs, rtol=0, atol=SHAP_TOLERANCE)
 
 
-@pytest.mark.parametrize("make", [DeepForest, LeafTableBatch])
-def test_threads_change_no_bit(make: type[DeepForest] | type[LeafTableBatch]) -> None:
+@pytest.mark.parametrize("make", [DeepForest, CompiledLeafTables])
+def test_threads_change_no_bit(make: type[DeepForest] | type[CompiledLeafTables]) -> None:
     generator = np.random.default_rng(3)
     trees = random_forest(generator, n_features=8, n_trees=10, depth=8)
     background, rows = random_rows(generator, 100, 8), random_rows(generator, 1100, 8, missing=0.1)
@@ -71,8 +77,8 @@ def test_threads_change_no_bit(make: type[DeepForest] | type[LeafTableBatch]) ->
     assert np.array_equal(one.contributions_of(rows), four.contributions_of(rows))
 
 
-@pytest.mark.parametrize("make", [DeepForest, LeafTableBatch])
-def test_sixteen_clients_at_once_get_their_own_numbers(make: type[DeepForest] | type[LeafTableBatch]) -> None:
+@pytest.mark.parametrize("make", [DeepForest, CompiledLeafTables])
+def test_sixteen_clients_at_once_get_their_own_numbers(make: type[DeepForest] | type[CompiledLeafTables]) -> None:
     generator = np.random.default_rng(4)
     trees = random_forest(generator, n_features=8, n_trees=20, depth=8)
     computer = make(trees, random_rows(generator, 100, 8), np.ones(100), threads=2)
@@ -85,7 +91,7 @@ def test_sixteen_clients_at_once_get_their_own_numbers(make: type[DeepForest] | 
 
 def test_trees_without_splits_have_no_contributions() -> None:
     trees = forest(0.5, 0.25, n_features=2, base_value=1.0)
-    for make in (DeepForest, LeafTableBatch):
+    for make in (DeepForest, CompiledLeafTables):
         computer = make(trees, np.zeros((3, 2)), np.ones(3))
         assert computer.expected_value == pytest.approx(1.75)
         assert not computer.contributions_of(np.ones((3, 2))).any()
@@ -93,7 +99,7 @@ def test_trees_without_splits_have_no_contributions() -> None:
 
 def test_numbers_beyond_float32_are_infinite_as_in_the_runtime() -> None:
     trees = forest(Split(0, 0.0, 0.0, 1.0), n_features=1)
-    for make in (DeepForest, LeafTableBatch):
+    for make in (DeepForest, CompiledLeafTables):
         computer = make(trees, np.array([[-1e300]]), np.ones(1))
         assert computer.contributions_of(np.array([[1e300]]))[0, 0] == 1.0
 
@@ -102,7 +108,7 @@ def test_thresholds_are_compared_as_float32() -> None:
     threshold = float(np.float32(0.1))
     trees = forest(Split(0, threshold, 0.0, 1.0), n_features=1)
     # 0.1 is below the float32 next to it and equal to it once cast; a hair above casts to it too.
-    for make in (DeepForest, LeafTableBatch, ExactForest):
+    for make in (DeepForest, CompiledLeafTables, ExactForest):
         computer = make(trees, np.array([[5.0]]), np.ones(1))
         assert computer.contributions_of(np.array([[threshold + 1e-10]]))[0, 0] == -1.0
 
@@ -114,7 +120,7 @@ def test_a_shallow_forest_gets_leaf_tables() -> None:
     assert prepared.choice.name is MethodName.LEAF_TABLES
     assert prepared.choice.memory_bytes == prepared.computer.memory_bytes
     many = prepare_method(trees, np.zeros((10, 5)), np.ones(10), many_rows=True)
-    assert isinstance(many.computer, LeafTableBatch)
+    assert isinstance(many.computer, CompiledLeafTables)
 
 
 def test_a_forest_with_many_features_on_a_path_gets_the_deep_method() -> None:
@@ -127,8 +133,8 @@ def test_a_forest_with_many_features_on_a_path_gets_the_deep_method() -> None:
 def test_tables_beyond_the_budget_get_the_deep_method() -> None:
     trees = random_forest(np.random.default_rng(6), n_features=12, n_trees=10, depth=9)
     layout = ForestLayout.of(trees)
-    needed = table_bytes(layout)
-    assert choose_method(layout, 100, budget_bytes=needed).name is MethodName.LEAF_TABLES
+    needed = compiled_table_bytes(layout)
+    assert choose_method(layout, 100, budget_bytes=needed).name is MethodName.COMPILED_LEAF_TABLES
     choice = choose_method(layout, 100, budget_bytes=needed - 1)
     assert choice.name is MethodName.DEEP_FOREST
     assert choice.memory_bytes < needed
@@ -150,7 +156,7 @@ def test_the_memory_that_is_estimated_is_the_memory_that_is_held(n_background: i
 def test_tables_take_the_memory_that_was_counted() -> None:
     trees = random_forest(np.random.default_rng(7), n_features=8, n_trees=5, depth=6)
     tables = ExactForest(trees, np.zeros((3, 8)), np.ones(3)).tables
-    assert tables.values.nbytes == table_bytes(ForestLayout.of(trees))
+    assert tables.values.nbytes == 2 * table_bytes(ForestLayout.of(trees))
 
 
 def test_without_a_folder_for_machine_code_functions_are_compiled_at_each_start(

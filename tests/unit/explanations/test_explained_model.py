@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from explainer.attribution_methods.interactions import ForestInteractions
 from explainer.decisions.decision import Value
 from explainer.errors import AdditivityError
 from explainer.use_cases.explained_model import ExplainedModel
@@ -14,6 +15,7 @@ from tests.conformance.small_packages import feature, small_package
 FEATURES = [feature("income", actionable=("down", 0, 5000, 10)), feature("rent"), feature("children", "integer")]
 RULE = {"id": "much", "condition": {"greater": [{"feature": "rent"}, 2000]}, "outcome": "refused"}
 INPUTS: dict[str, Value] = {"income": 1805.5, "rent": 600, "children": 2}
+ROW = np.array([1805.5, 600.0, 2.0])
 
 
 @pytest.fixture(scope="module")
@@ -82,3 +84,21 @@ def test_many_threads_get_the_answers_one_thread_gets(model: ExplainedModel) -> 
     alone = [model.numbers_for(case) for case in cases]
     with ThreadPoolExecutor(8) as pool:
         assert list(pool.map(model.numbers_for, cases * 3)) == alone * 3
+
+
+def test_interactions_of_a_case_are_those_of_its_forest(model: ExplainedModel) -> None:
+    numbers = model.numbers_for(INPUTS)
+    assert numbers.score_numbers is not None
+    attribution = numbers.score_numbers.attribution
+    assert model.interactions_of(INPUTS, attribution).none_because == "none_noticeable"
+    found = replace(model, spread=0.1).interactions_of(INPUTS, attribution)
+    background = model.package.background
+    pairs = ForestInteractions(model.package.forest, background.rows, background.weights).of(ROW).pairs
+    assert [one.features for one in found.noticeable] == [("rent", "children")]
+    assert found.noticeable[0].value == pytest.approx(pairs[1, 2])
+
+
+def test_interactions_of_another_case_are_not_told_with_these_contributions(model: ExplainedModel) -> None:
+    other = model.numbers_for({**INPUTS, "rent": 300}).score_numbers
+    assert other is not None
+    assert model.interactions_of(INPUTS, other.attribution).none_because == "not_confirmed"

@@ -1,13 +1,17 @@
 """Every kind of case an explanation is written for, by name: what the tests of narration run over."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date
 from functools import cache
-from typing import Any
+from typing import Any, get_args
 
 from explainer.decisions.decision import DecisionStatus, Remedy, Value
 from explainer.explanations.counterfactual import Change, Counterfactual
 from explainer.explanations.document import Audience, ExplanationDocument, Language
+from explainer.explanations.interactions import CaseInteractions, WhyNoInteractions
+from explainer.explanations.similar_cases import SimilarCases
+from explainer.explanations.stability import Stability
 from explainer.narration.document_builder import build_document
 from explainer.narration.facts import Facts
 from tests.builders import (
@@ -21,6 +25,7 @@ from tests.builders import (
     card_data,
     no_recourse,
     some_facts,
+    some_interactions,
     some_numbers,
     some_recourse,
     some_reliability,
@@ -66,6 +71,13 @@ def case_in_role(role: str, *, outcome: str = "refused", **changes: Any) -> Case
     """Make a case of a program with another role, decided by a person."""
     card = a_card(role=role, **changes)
     return case_with(card=card, decision=a_decision(role=card.role, outcome=outcome, model=a_model_version(card)))
+
+
+def case_with_interactions(interactions: CaseInteractions) -> Case:
+    """Make a case whose details work together, or whose explanation says why none do; subjects are not told."""
+    return lambda audience, language: some_facts(
+        audience, language, interactions=None if audience == "subject" else interactions
+    )
 
 
 def granted() -> Case:
@@ -206,6 +218,18 @@ def deadline_over() -> Case:
     return case_with(decision=a_decision(private=a_private_part(remedy=remedy)))
 
 
+def a_rare_combination() -> SimilarCases:
+    """Similar cases that are further away than those of 99 of 100 others."""
+    return SimilarCases(rows=20, weight=400.0, same_outcome_per_100=60.0, distance=4.2, usual_distance=2.6)
+
+
+def some_stability() -> Stability:
+    """The stability of the valid numbers."""
+    stability = some_reliability().stability
+    assert stability is not None
+    return stability
+
+
 def where_higher_is_better() -> Case:
     """A program whose high numbers are good for the person."""
     card = a_card(outcome_at_or_above="granted", outcome_below="refused")
@@ -268,6 +292,12 @@ CASES: Mapping[str, Case] = {
         contributions=(0.9, -0.5, 0.4, 0.3, -0.2, 0.001),
         strengths=("strong", "clear", "clear", "clear", "slight", "negligible"),
     ),
+    "interactions_strong": case_with_interactions(some_interactions(1.2, -1.1, 0.5)),
+    "interactions_clear": case_with_interactions(some_interactions(-0.5, 0.2, -0.1)),
+    **{
+        f"interactions_{why}": case_with_interactions(CaseInteractions(none_because=why))
+        for why in get_args(WhyNoInteractions)
+    },
     "higher_is_better": where_higher_is_better(),
     "near_threshold": near_the_threshold(),
     "almost_certain": case_with_score(0.998),
@@ -276,6 +306,20 @@ CASES: Mapping[str, Case] = {
     "outside_background": case_with_score(reliability=some_reliability(outside_background=("rent_eur_month",))),
     "twice_outside_background": case_with_score(
         reliability=some_reliability(outside_background=("rent_eur_month", "moves_in_year"))
+    ),
+    "rare_combination": case_with_score(reliability=some_reliability(similar=a_rare_combination())),
+    "no_similar_cases": case_with_score(reliability=some_reliability(similar=None)),
+    "order_uncertain": case_with_score(
+        reliability=some_reliability(stability=replace(some_stability(), same_top_reason=6))
+    ),
+    "stability_not_computed": case_with_score(reliability=some_reliability(stability=None)),
+    "tied": case_with_score(
+        contributions=(0.5, -0.9, -0.5002, 0.06, -0.01, 0.0),
+        strengths=("clear", "strong", "strong", "slight", "negligible", "negligible"),
+    ),
+    "tied_at_the_end_of_what_is_told": case_with_score(
+        contributions=(0.9, -0.5, 0.4, 0.3, -0.2, 0.2),
+        strengths=("strong", "clear", "clear", "clear", "slight", "slight"),
     ),
     "not_calibrated": case_with_score(reliability=some_reliability(calibrated=None)),
     "sampled": case_with_score(exact=False),

@@ -13,7 +13,7 @@ import pytest
 
 from explainer.explanations.document import Audience, ExplanationDocument, Language
 from explainer.narration.document_builder import build_document
-from tests.builders import some_facts
+from tests.builders import some_facts, some_interactions
 from tests.unit.narration.cases import AUDIENCES, LANGUAGES
 
 GOLDEN = Path(__file__).parents[2] / "golden"
@@ -23,7 +23,8 @@ GOLDEN = Path(__file__).parents[2] / "golden"
 @pytest.mark.parametrize("audience", AUDIENCES)
 def test_document_is_the_golden_one(audience: Audience, language: Language) -> None:
     path = GOLDEN / f"explanation_{audience}_{language}.json"
-    document = build_document(some_facts(audience, language))
+    interactions = None if audience == "subject" else some_interactions()
+    document = build_document(some_facts(audience, language, interactions=interactions))
     written = json.dumps(document.as_json(), ensure_ascii=False, indent=2) + "\n"
     if os.environ.get("WRITE_GOLDEN"):
         path.write_text(written, "utf-8")

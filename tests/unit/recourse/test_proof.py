@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 from explainer.decisions.decision import Value
 from explainer.explanations.counterfactual import Recourse
 from explainer.explanations.model_outcome import outcome_of_row, reaches_outcome
-from explainer.recourse import proof
-from explainer.recourse.action_set import AllowedRange, SearchSpace
-from explainer.recourse.proof import Proof, cells_between
+from explainer.recourse import search
+from explainer.recourse.action_set import SearchSpace
+from explainer.recourse.case import Case
+from explainer.recourse.cell_ranges import AllowedRange, cells_between
+from explainer.recourse.proof import Proof
 from explainer.recourse.rule_boxes import possible_outcome
-from explainer.recourse.search import find_recourse
+from explainer.recourse.search import Search, find_recourse
+from explainer.recourse.target import Target
 from models.catalogue import bundled_packages_folder
 from models.features import to_row
 from models.forest import Forest
@@ -107,9 +110,20 @@ def test_claims_hold_for_every_allowed_value_and_none_that_holds_is_left_out(*, 
 
 
 def test_a_search_that_takes_the_shown_values_for_all_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Proof, "rules_out", lambda *_: True)
+    claim_everything(monkeypatch)
     assert false_and_missing_claims(with_rules=False)[0] > 0
     assert false_and_missing_claims(with_rules=True)[0] > 0
+
+
+def claim_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take everything for proven at once: the broken twin of the proofs."""
+
+    def proven(self: Proof, _: int) -> str:
+        self.state = "proven"
+        return self.state
+
+    monkeypatch.setattr(Proof, "advance", proven)
+    monkeypatch.setattr(Search, "_singles_are_ruled_out", lambda _: True)
 
 
 @cache
@@ -152,7 +166,7 @@ def test_large_households_are_not_told_that_one_change_is_too_little_where_it_is
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     assert wrongly_proven_pairs() == 0
-    monkeypatch.setattr(Proof, "rules_out", lambda *_: True)
+    claim_everything(monkeypatch)
     assert wrongly_proven_pairs() > 0
 
 
@@ -160,27 +174,22 @@ def test_a_pair_inside_the_background_is_no_proof_against_one_value_beyond_it() 
     package, space = wohngeld()
     first = find_recourse(package, LARGE_HOUSEHOLD, space).counterfactuals[0]
     after = {**LARGE_HOUSEHOLD, "income_eur_month": 5028.01}
-    assert space.highest[1] < after["income_eur_month"], "the background stops before, the card allows up to 8440"
+    assert space.background_values[1][-1] < after["income_eur_month"], (
+        "the background stops before, the card allows up to 8440"
+    )
     assert outcome_of_row(package, to_row(package.card.features, after)).outcome == first.outcome
     assert (len(first.changes), first.fewest_changes_proven) == (2, False)
 
 
-def test_a_value_beyond_the_background_is_shown_where_nothing_inside_works() -> None:
-    trees = forest(Split(0, 6.2, -1.0, 1.0), n_features=1)
-    chosen = feature("one", actionable=("either", 0, 9, 0.5))
-    package = small_package([chosen], trees, np.array([[0.0], [5.0]]))
-    (first,) = find_recourse(package, {"one": 1}).counterfactuals
-    assert first.changes[0].after == 6.5
-    assert first.fewest_changes_proven
-
-
-def test_two_values_beyond_the_background_are_shown_where_nothing_else_works() -> None:
-    trees = forest(Split(0, 6.2, -1.0, Split(1, 7.1, -1.0, 1.0)), n_features=2)
-    chosen = [feature(name, actionable=("either", 0, 9, 0.5)) for name in NAMES]
-    package = small_package(chosen, trees, np.array([[0.0, 0.0], [5.0, 5.0]]))
-    (first,) = find_recourse(package, {"one": 1, "two": 1}).counterfactuals
-    assert [change.after for change in first.changes] == [6.5, 7.5]
-    assert first.fewest_changes_proven
+def test_a_value_that_nobody_has_is_never_shown_and_its_absence_never_claimed() -> None:
+    one = forest(Split(0, 6.2, -1.0, 1.0), n_features=2)
+    both = forest(Split(0, 6.2, -1.0, Split(1, 7.1, -1.0, 1.0)), n_features=2)
+    chosen = [feature(name, actionable=("either", 0, 9, 0.5), disputable=False) for name in NAMES]
+    for trees in (one, both):
+        found = find_recourse(small_package(chosen, trees, np.array([[0.0, 0.0], [5.0, 5.0]])), {"one": 1, "two": 1})
+        assert found.counterfactuals == ()
+        assert found.none is not None
+        assert (found.none.reason, found.none.proven) == ("none_found", False)
 
 
 def test_a_value_that_is_never_shown_forbids_the_claim_that_there_is_none() -> None:
@@ -224,22 +233,20 @@ def test_rules_that_exclude_each_other_are_seen_to_leave_nothing() -> None:
     assert proven_with_rules(({"not": {"any": [{"greater": [one, 0]}, {"less_or_equal": [one, 0]}]}}, "granted"))
 
 
-@pytest.mark.parametrize("limit", ["MAX_CELLS", "MAX_BOXES", "MAX_HALVINGS"])
-def test_a_proof_cut_short_is_no_proof(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_proof_cut_short_is_no_proof(monkeypatch: pytest.MonkeyPatch) -> None:
     both = {"all": [{"greater": [{"feature": "one"}, 0.7]}, {"less_or_equal": [{"feature": "one"}, 0.7]}]}
-    monkeypatch.setattr(proof, limit, 1)
+    monkeypatch.setattr(search, "MAX_BOXES", 1)
     assert not proven_with_rules((both, "granted"))
 
 
 def test_a_score_within_rounding_of_the_threshold_proves_nothing() -> None:
-    trees = forest(Split(0, 1.0, -1.0, -1e-9), n_features=1)
-    package = small_package([feature("one", actionable=("either", 0, 4, 1))], trees, np.array([[0.0], [4.0]]))
-    rows = np.array([[2.0]])
-    space = SearchSpace.of(package)
     whole_range = AllowedRange(position=0, low=0, high=4, whole=False)
-    for scores, expected in ((np.array([0.4, 0.4]), True), (np.array([0.4, 0.5 - 1e-9]), False)):
-        one = Proof(package, space, rows[0], "granted", lambda _, scores=scores: scores)
-        assert one.rules_out([whole_range]) is expected
+    for leaf, expected in ((-0.4, "proven"), (-1e-9, "refuted")):
+        trees = forest(Split(0, 1.0, -1.0, leaf), n_features=1)
+        package = small_package([feature("one", actionable=("either", 0, 4, 1))], trees, np.array([[0.0], [4.0]]))
+        target = Target.other_than(package.card, "refused")
+        case = Case(space=SearchSpace.of(package), row=np.array([0.5]), target=target)
+        assert Proof(case, [whole_range]).advance(100) == expected
 
 
 def test_cells_leave_out_no_number_and_mix_none() -> None:

@@ -7,7 +7,7 @@ from explainer.decisions.decision import Value
 from explainer.errors import CounterfactualError
 from explainer.explanations.counterfactual import Change, Counterfactual
 from explainer.recourse import search
-from explainer.recourse.nearest import Found, NearestChanges
+from explainer.recourse.nearest import Found
 from explainer.recourse.search import find_recourse
 from explainer.recourse.verification import verify_counterfactual
 from models.package import ModelPackage
@@ -85,11 +85,8 @@ def test_values_the_card_refuses_are_refused(package: ModelPackage, true_one: Co
 def test_a_search_that_lies_is_caught_before_anything_is_shown(
     package: ModelPackage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Lies(NearestChanges):
-        def single(self, *_: object) -> Found:
-            return Found(cost=0.0, values=((0, 1010.0),))
-
-    monkeypatch.setattr(search, "NearestChanges", Lies)
+    lie = [Found(cost=0.0, values=((0, 1010.0),))]
+    monkeypatch.setattr(search, "nearest_singles", lambda *_: lie)
     with pytest.raises(CounterfactualError):
         find_recourse(package, INPUTS)
 

@@ -14,6 +14,7 @@ from explainer.use_cases import stores
     [
         (tables.decision, stores.DecisionRecord),
         (tables.explanation, stores.ExplanationRecord),
+        (tables.kept_document, stores.KeptDocumentRecord),
         (tables.api_key, stores.ApiKeyRecord),
         (tables.staff, stores.StaffRecord),
         (tables.session, stores.SessionRecord),
@@ -30,8 +31,8 @@ def test_columns_are_the_fields_of_the_record(table: sa.Table, record: type) -> 
 
 def test_every_table_is_one_of_these_or_the_logs() -> None:
     assert set(tables.metadata.tables) == {
-        "decision", "explanation", "api_key", "staff", "session", "answer", "task", "publication", "noted_reading",
-        "log_entry", "log_leaf", "log_sealed", "log_tile", "log_checkpoint",
+        "decision", "explanation", "kept_document", "api_key", "staff", "session", "answer", "task", "publication",
+        "noted_reading", "log_entry", "log_leaf", "log_sealed", "log_tile", "log_checkpoint",
     }  # fmt: skip
 
 

@@ -13,13 +13,14 @@ from explainer.attribution_methods.method import AttributionComputer
 from explainer.demo.run_demo import demo_settings
 from explainer.errors import AdditivityError, UntrustworthyExplanationError
 from explainer.explanations.stored_numbers import numbers_to_bytes
-from explainer.use_cases.callers import CaseSystem, Subject
+from explainer.use_cases.callers import CaseSystem, Staff, Subject
 from explainer.use_cases.explain_decision import explain_decision
 from explainer.use_cases.record_decision import record_decision
 from explainer.use_cases.service import Service
 from tests.api.test_record_decision import a_request
 
 CASE_SYSTEM = CaseSystem("case-system", "Fachverfahren")
+CASEWORKER = Staff("staff-1", "caseworker", frozenset({"caseworker"}))
 
 
 class WrongByATenth:
@@ -117,7 +118,9 @@ def test_numbers_of_another_case_are_refused(service: Service) -> None:
             "UPDATE decision SET sealed_numbers = ? WHERE reference = ?", (foreign, record.reference)
         )
     with pytest.raises(UntrustworthyExplanationError):
-        explain_decision(service, Subject(first["reference"]), first["reference"], language="de")
+        explain_decision(
+            service, CASEWORKER, first["reference"], language="de", purpose="phone call", legal_basis="SGB X § 25"
+        )
 
 
 def test_nothing_is_delivered_when_the_log_cannot_be_written(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -128,7 +131,7 @@ def test_nothing_is_delivered_when_the_log_cannot_be_written(service: Service, m
     def fails(*_arguments: object, **_options: object) -> None:
         raise OSError("the disk is full")
 
-    monkeypatch.setattr(log_store, "append", fails)
+    monkeypatch.setattr(log_store, "append_all", fails)
     with pytest.raises(OSError, match="disk is full"):
         explain_decision(service, subject_of(answer), answer["reference"], language="de")
     with pytest.raises(OSError, match="disk is full"):

@@ -1,0 +1,250 @@
+"""What the score would be if one or two features of a row were different.
+
+Everything the search and the proofs know about a model they ask of a :class:`ScoreProfile`: for forests and additive
+models it is computed exactly without running the model, for all others the model is run on rows.
+"""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explainer.recourse.forest_cells import ForestCells, Positions
+from explainer.recourse.moves import Moves
+from models.linear_model import AdditiveModel
+from models.scoring_model import ScoringModel
+
+Numbers = NDArray[np.float64]
+
+_ONE_UNMET = 2.0**32
+"""Counts unmet demands of a leaf above this digit and adds up their numbers below it, exactly in 64 bits."""
+
+
+class ScoreProfile(Protocol):
+    """The additive score of one row and of rows that differ from it in few features; never changed."""
+
+    @property
+    def row(self) -> Numbers:
+        """The row, shape (n_features,)."""
+        ...
+
+    @property
+    def score(self) -> float:
+        """Its additive score."""
+        ...
+
+    def moved(self, position: int, value: float) -> "ScoreProfile":
+        """Give the profile of the row with another value of one feature."""
+        ...
+
+    def scores_of(self, moves: Moves) -> Numbers:
+        """Score the row after each single move, shape (n_moves,), additive scores."""
+        ...
+
+    def scores_of_pair(self, first: int, first_values: Numbers, second: int, second_values: Numbers) -> Numbers:
+        """Score the row with every combination of values of two features.
+
+        Returns:
+            Shape (n_first_values, n_second_values), additive scores.
+        """
+        ...
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ForestProfile:
+    """The profile of a row through a forest; see :class:`ScoreProfile`.
+
+    A leaf counts where all its demands are met. A change of one feature reaches exactly the leaves with no unmet
+    demand or a single one, on that feature, so that one look at all demands gives the scores at every value of every
+    feature.
+
+    Attributes:
+        cells: The forest.
+        row: The row.
+        own_cells: Shape (n_features,), its cells.
+        unmet: Shape (n_leaves,), for each leaf its number of unmet demands times 2**32 plus the sum of their numbers.
+    """
+
+    cells: ForestCells
+    row: Numbers
+    own_cells: Positions
+    unmet: Numbers
+
+    @classmethod
+    def of(cls, cells: ForestCells, row: Numbers) -> "ForestProfile":
+        """Look at all demands of all leaves once."""
+        own_cells = cells.cells_of(row)
+        own = np.repeat(own_cells.astype(cells.low.dtype), np.diff(cells.first_demand))
+        demands = np.flatnonzero((own < cells.low) | (own > cells.high))
+        unmet = np.bincount(cells.leaf[demands], weights=demands + _ONE_UNMET, minlength=len(cells.value))
+        return cls(cells=cells, row=row, own_cells=own_cells, unmet=unmet.astype(np.float64, copy=False))
+
+    def moved(self, position: int, value: float) -> "ForestProfile":
+        """Give the profile of the row with another value of one feature; only demands on it are looked at."""
+        cells, row = self.cells, self.row.copy()
+        row[position] = value
+        before = self.own_cells[position]
+        after = cells.cells_of_values(position, row[position : position + 1])[0]
+        start, end = cells.first_demand[position], cells.first_demand[position + 1]
+        low, high = cells.low[start:end], cells.high[start:end]
+        was_unmet, is_unmet = (before < low) | (before > high), (after < low) | (after > high)
+        changed = np.flatnonzero(was_unmet != is_unmet)
+        own_cells, unmet = self.own_cells.copy(), self.unmet.copy()
+        own_cells[position] = after
+        # No leaf has two demands on one feature.
+        unmet[cells.leaf[start + changed]] += np.where(is_unmet[changed], 1.0, -1.0) * (start + changed + _ONE_UNMET)
+        return ForestProfile(cells=cells, row=row, own_cells=own_cells, unmet=unmet)
+
+    @cached_property
+    def score(self) -> float:
+        """The row's additive score."""
+        return self.cells.base_value + float(self.cells.value[self._reached_leaves].sum())
+
+    def scores_of(self, moves: Moves) -> Numbers:
+        """Score single moves; see :meth:`ScoreProfile.scores_of`."""
+        return self.scores_in_cells[moves.cell]
+
+    @cached_property
+    def scores_in_cells(self) -> Numbers:
+        """The score with one feature moved to each of its cells, by the number of the cell."""
+        cells = self.cells
+        single = np.flatnonzero((self.unmet >= _ONE_UNMET) & (self.unmet < 2 * _ONE_UNMET))
+        of_reached = cells.demands_of(self._reached_leaves)
+        demands = np.concatenate([of_reached, (self.unmet[single] - _ONE_UNMET).astype(np.int64)])
+        values = cells.value[cells.leaf[demands]]
+        offset = cells.first_cell[cells.feature[demands]]
+        # Differences between neighbouring cells, summed up from the first cell of each feature to its last.
+        places = np.concatenate([offset + cells.low[demands], offset + cells.high[demands] + 1])
+        weights: Numbers = np.concatenate([values, -values])
+        steps = np.bincount(places, weights=weights, minlength=int(cells.first_cell[-1]))
+        n_features = len(cells.splits)
+        depending = np.bincount(cells.feature[of_reached], weights=values[: len(of_reached)], minlength=n_features)
+        constant = self.score - depending
+        return np.repeat(constant, np.diff(cells.first_cell)) + np.cumsum(steps)
+
+    def scores_of_pair(self, first: int, first_values: Numbers, second: int, second_values: Numbers) -> Numbers:
+        """Score pairs of changes; see :meth:`ScoreProfile.scores_of_pair`."""
+        cells = self.cells
+        table = self._scores_in_cell_pairs(first, second)
+        one, other = cells.cells_of_values(first, first_values), cells.cells_of_values(second, second_values)
+        chosen: Numbers = table[np.ix_(one, other)]
+        return chosen
+
+    @cached_property
+    def _reached_leaves(self) -> Positions:
+        return np.flatnonzero(self.unmet == 0)
+
+    def _scores_in_cell_pairs(self, first: int, second: int) -> Numbers:
+        """Add up the rectangles of all leaves that a change of two features reaches."""
+        cells = self.cells
+        shape = (len(cells.splits[first]) + 2, len(cells.splits[second]) + 2)
+        # What a leaf lacks besides demands on the two features must be nothing.
+        lacking = self.unmet.copy()
+        ranges = []
+        for position, size in ((first, shape[0]), (second, shape[1])):
+            start, end = cells.first_demand[position], cells.first_demand[position + 1]
+            leaf, low, high = cells.leaf[start:end], cells.low[start:end], cells.high[start:end]
+            own = self.own_cells[position]
+            lows, ends = np.zeros(len(lacking), dtype=np.int64), np.full(len(lacking), size - 1)
+            lows[leaf], ends[leaf] = low, high.astype(np.int64) + 1
+            lacking[leaf] -= np.where((own < low) | (own > high), np.arange(start, end) + _ONE_UNMET, 0.0)
+            ranges.append((lows, ends))
+        leaves = np.flatnonzero(lacking == 0)
+        (low, end), (other_low, other_end) = ((lows[leaves], ends[leaves]) for lows, ends in ranges)
+        places = np.concatenate(
+            [
+                low * shape[1] + other_low,
+                end * shape[1] + other_end,
+                low * shape[1] + other_end,
+                end * shape[1] + other_low,
+            ]
+        )
+        value = cells.value[leaves]
+        weights = np.concatenate([value, value, -value, -value])
+        steps = np.bincount(places, weights=weights, minlength=shape[0] * shape[1]).reshape(shape)
+        return np.asarray(cells.base_value + np.cumsum(np.cumsum(steps, axis=0), axis=1), dtype=np.float64)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class AdditiveProfile:
+    """The profile of a row through a model that is a sum with one part per feature; see :class:`ScoreProfile`.
+
+    Attributes:
+        model: The model.
+        row: The row.
+    """
+
+    model: AdditiveModel
+    row: Numbers
+
+    @cached_property
+    def score(self) -> float:
+        """The row's additive score."""
+        return self.model.intercept + float(self._parts.sum())
+
+    def moved(self, position: int, value: float) -> "AdditiveProfile":
+        """Give the profile of the row with another value of one feature."""
+        return AdditiveProfile(model=self.model, row=_with(self.row, position, value))
+
+    def scores_of(self, moves: Moves) -> Numbers:
+        """Score single moves; see :meth:`ScoreProfile.scores_of`."""
+        return self.score + self._gains(moves.position, moves.value)
+
+    def scores_of_pair(self, first: int, first_values: Numbers, second: int, second_values: Numbers) -> Numbers:
+        """Score pairs of changes; see :meth:`ScoreProfile.scores_of_pair`."""
+        one = self._gains(np.full(len(first_values), first), first_values)
+        other = self._gains(np.full(len(second_values), second), second_values)
+        return self.score + one[:, np.newaxis] + other
+
+    @cached_property
+    def _parts(self) -> Numbers:
+        parts: Numbers = self.model.parts_of(self.row[np.newaxis])[0]
+        return parts
+
+    def _gains(self, positions: Positions, values: Numbers) -> Numbers:
+        each = np.arange(len(positions))
+        rows = np.tile(self.row, (len(positions), 1))
+        rows[each, positions] = values
+        gains: Numbers = self.model.parts_of(rows)[each, positions] - self._parts[positions]
+        return gains
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class AskedProfile:
+    """The profile of a row through any model, by running it; see :class:`ScoreProfile`.
+
+    Attributes:
+        model: The model.
+        row: The row.
+    """
+
+    model: ScoringModel
+    row: Numbers
+
+    @cached_property
+    def score(self) -> float:
+        """The row's additive score."""
+        return float(self.model.additive_score(self.row[np.newaxis])[0])
+
+    def moved(self, position: int, value: float) -> "AskedProfile":
+        """Give the profile of the row with another value of one feature."""
+        return AskedProfile(model=self.model, row=_with(self.row, position, value))
+
+    def scores_of(self, moves: Moves) -> Numbers:
+        """Score single moves; see :meth:`ScoreProfile.scores_of`."""
+        return self.model.additive_score(moves.rows(self.row))
+
+    def scores_of_pair(self, first: int, first_values: Numbers, second: int, second_values: Numbers) -> Numbers:
+        """Score pairs of changes; see :meth:`ScoreProfile.scores_of_pair`."""
+        rows = np.tile(self.row, (len(first_values) * len(second_values), 1))
+        rows[:, first] = np.repeat(first_values, len(second_values))
+        rows[:, second] = np.tile(second_values, len(first_values))
+        return self.model.additive_score(rows).reshape(len(first_values), len(second_values))
+
+
+def _with(row: Numbers, position: int, value: float) -> Numbers:
+    changed = row.copy()
+    changed[position] = value
+    return changed

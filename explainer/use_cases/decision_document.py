@@ -1,0 +1,61 @@
+"""The document of one decision, built from what was recorded and checked against the law's list."""
+
+from explainer.decisions.decision import Decision
+from explainer.explanations.background import background_ref_of
+from explainer.explanations.document import Audience, ExplanationDocument, Language
+from explainer.explanations.interactions import CaseInteractions
+from explainer.explanations.numbers import ExplanationNumbers
+from explainer.narration.document_builder import build_checked_document
+from explainer.narration.facts import Facts
+from explainer.use_cases.service import Service
+from models.package import ModelPackage
+
+
+def document_of(
+    service: Service,
+    decision: Decision,
+    numbers: ExplanationNumbers,
+    package: ModelPackage,
+    *,
+    audience: Audience,
+    language: Language,
+    superseded_by: str | None,
+    interactions: CaseInteractions | None = None,
+) -> ExplanationDocument:
+    """Explain a decision for one audience in one language.
+
+    Args:
+        service: The installation.
+        decision: The decision, opened.
+        numbers: Its numbers.
+        package: The model version that took part.
+        audience: For whom.
+        language: In which language.
+        superseded_by: Reference of its successor, or None.
+        interactions: What details did together, for audiences that are told.
+
+    Returns:
+        A document that holds everything the law asks for.
+
+    Raises:
+        UntrustworthyExplanationError: If it does not, or the facts do not belong together.
+    """
+    return build_checked_document(
+        Facts(
+            id=service.random_bytes(16).hex(),
+            produced_at=service.clock(),
+            audience=audience,
+            language=language,
+            card=package.card,
+            evaluation=package.evaluation,
+            background=background_ref_of(package),
+            model=decision.model,
+            register_version=decision.register_version,
+            numbers=numbers,
+            inputs=decision.private.inputs,
+            decision=decision,
+            superseded_by=superseded_by,
+            base_url=service.settings.base_url,
+            interactions=interactions,
+        )
+    )
