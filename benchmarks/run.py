@@ -7,11 +7,13 @@ import typer
 
 from benchmarks.attribution import compare_attribution
 from benchmarks.black_box import compare_black_box
+from benchmarks.correctness import compare_correctness
 from benchmarks.counterfactuals import compare_counterfactuals
 from benchmarks.http_service import compare_http
 from benchmarks.linear import compare_linear
 
 BENCHMARKS: Mapping[str, Callable[[], None]] = {
+    "correctness": compare_correctness,
     "attribution": compare_attribution,
     "linear": compare_linear,
     "black_box": compare_black_box,
