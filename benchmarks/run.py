@@ -5,12 +5,23 @@ from collections.abc import Callable, Mapping
 import typer
 
 from benchmarks.attribution import compare_attribution
+from benchmarks.black_box import compare_black_box
 from benchmarks.http_service import compare_http
+from benchmarks.linear import compare_linear
 
-BENCHMARKS: Mapping[str, Callable[[], None]] = {"attribution": compare_attribution, "http": compare_http}
+BENCHMARKS: Mapping[str, Callable[[], None]] = {
+    "attribution": compare_attribution,
+    "linear": compare_linear,
+    "black_box": compare_black_box,
+    "http": compare_http,
+}
 
 
-def main(chosen: list[str] = typer.Argument(default=None, help="attribution, http; all when none is named.")) -> None:
+def main(
+    chosen: list[str] = typer.Argument(
+        default=None, help="attribution, linear, black_box, http; all when none is named."
+    ),
+) -> None:
     """Run the benchmarks that were named, or all."""
     for name in chosen or BENCHMARKS:
         BENCHMARKS[name]()

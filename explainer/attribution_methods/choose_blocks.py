@@ -18,11 +18,9 @@ from explainer.attribution_methods.background_blocks import (
 from explainer.attribution_methods.exact_forest import MAX_FEATURES_PER_LEAF
 from explainer.attribution_methods.forest_layout import ForestLayout
 from explainer.attribution_methods.method import AttributionComputer
+from explainer.attribution_methods.method_choice import COMPILE_FROM_PLAYERS
 from models.forest import Forest
 from models.scoring_model import Rows, Scores
-
-SMALL_PLAYERS = 12_000
-"""Features on the paths of all leaves together up to which numpy is quick enough, and numba need not be loaded."""
 
 _COMPILED_ROW_BYTES = 2 * N_BLOCKS
 
@@ -106,9 +104,9 @@ def blocks_for_forest(
     blocks = split_background(background_rows, background_weights)
     if blocks is None:
         return _too_few_rows(background_rows)
-    depths = leaf_depths(forest)
+    depths = ForestLayout.of(forest).leaf_players
     deepest = int(depths.max(initial=0))
-    if deepest <= block_tables.MAX_PLAYERS and depths.sum() <= SMALL_PLAYERS:
+    if deepest <= block_tables.MAX_PLAYERS and depths.sum() < COMPILE_FROM_PLAYERS:
         small = block_tables.BlockTables(forest, background_rows, background_weights, blocks)
         return PreparedBlocks(computer=small, reason="The forest is small.")
     if deepest > MAX_FEATURES_PER_LEAF:
@@ -127,12 +125,6 @@ def blocks_for_forest(
 
     large = CompiledBlockTables(forest, background_rows, background_weights, blocks)
     return PreparedBlocks(computer=large, reason="The tables of all leaves and blocks fit.")
-
-
-def leaf_depths(forest: Forest) -> NDArray[np.int64]:
-    """Number of distinct features on the path of each leaf, shape (n_leaves,)."""
-    columns = Forest(base_value=0.0, trees=forest.trees, n_features=forest.n_columns)
-    return ForestLayout.of(columns, forest.feature_of_column).leaf_players
 
 
 def numbers_of_leaf(depth: NDArray[np.int64]) -> NDArray[np.int64]:

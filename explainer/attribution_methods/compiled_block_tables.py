@@ -53,10 +53,8 @@ class CompiledBlockTables:
     """
 
     def __init__(self, forest: Forest, background_rows: Rows, background_weights: Scores, blocks: BlockNumbers) -> None:
-        trees = Forest(base_value=0.0, trees=forest.trees, n_features=forest.n_columns)
-        layout = ForestLayout.of(trees, forest.feature_of_column)
-        players = _players_of_leaves(layout)
-        depths = np.array([len(one) for one in players], dtype=np.int64)
+        layout = ForestLayout.of(forest)
+        depths = layout.leaf_players
         sizes = numbers_of_leaf(depths)
         self._forest = forest
         self.shares = shares_of_blocks(blocks, background_weights)
@@ -69,7 +67,7 @@ class CompiledBlockTables:
             leaf_value=layout.leaf_value,
             first_inner=_starts([int(np.count_nonzero(~tree.is_leaf)) for tree in forest.trees]),
             first_leaf=_starts([int(np.count_nonzero(tree.is_leaf)) for tree in forest.trees]),
-            leaf_player=np.array([player for one in players for player in one], dtype=np.int64),
+            leaf_player=layout.players_of_leaves().astype(np.int64),
             leaf_player_start=_starts(depths),
             table_start=_starts(sizes)[:-1],
             line_start=_line_starts(int(depths.max())),
@@ -106,16 +104,6 @@ class CompiledBlockTables:
             patterns=np.zeros((sets, N_BLOCKS + 1)),
             lines=np.zeros((numbers, N_BLOCKS)),
         )
-
-
-def _players_of_leaves(layout: ForestLayout) -> list[tuple[int, ...]]:
-    """For each leaf the players of its path by slot."""
-    above: dict[int, tuple[int, ...]] = dict.fromkeys(layout.root.tolist(), ())
-    for node, (slot, player) in enumerate(zip(layout.slot.tolist(), layout.player.tolist(), strict=True)):
-        path = above.pop(node)
-        here = path if slot < len(path) else (*path, player)
-        above.update(dict.fromkeys(layout.child[2 * node : 2 * node + 2].tolist(), here))
-    return [above[~leaf] for leaf in range(len(layout.leaf_value))]
 
 
 def _starts(sizes: Positions | list[int]) -> Positions:

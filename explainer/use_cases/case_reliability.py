@@ -62,7 +62,7 @@ class CaseReliability:
             package.forest,
             background.rows,
             background.weights,
-            budget_bytes=choice.budget_bytes - choice.memory_bytes,
+            budget_bytes=choice.free_bytes,
         )
         LOG.info("%s: ten blocks of the background, %s", package.card.slug, blocks)
         return cls(
@@ -78,6 +78,11 @@ class CaseReliability:
             blocks=blocks.computer,
             agreements=_agreements(package, computer, blocks.computer),
         )
+
+    @property
+    def memory_bytes(self) -> int:
+        """Memory that the tables for blocks of the background hold."""
+        return 0 if self.blocks is None else self.blocks.memory_bytes
 
     def of(self, row: NDArray[np.float64], score: float, attribution: Attribution) -> Reliability:
         """Say how far one case's score and reasons can be trusted.

@@ -68,15 +68,17 @@ class ExplainedModel:
         scores = package.model.additive_score(background.rows)
         mean = np.average(scores, weights=background.weights)
         prepared = method_for(package)
-        LOG.info("%s: contributions by %s", package.card.slug, prepared.choice)
         space = SearchSpace.of(package)
+        reliability = CaseReliability.prepare(package, prepared.computer, prepared.choice, space.spreads)
+        choice = prepared.choice.charged("tables for blocks of the background", reliability.memory_bytes)
+        LOG.info("%s: contributions by %s", package.card.slug, choice)
         return cls(
             package=package,
             computer=prepared.computer,
-            method_choice=prepared.choice,
+            method_choice=choice,
             spread=float(np.sqrt(np.average((scores - mean) ** 2, weights=background.weights))),
             search_space=space,
-            case_reliability=CaseReliability.prepare(package, prepared.computer, prepared.choice, space.spreads),
+            case_reliability=reliability,
         )
 
     def outcome_of(self, inputs: Mapping[str, Value]) -> ModelOutcome:

@@ -172,7 +172,7 @@ def test_tables_that_do_not_fit_are_not_made() -> None:
 
 def test_closed_forms_are_made_once_for_each_block() -> None:
     generator = np.random.default_rng(9)
-    model = LinearModel(intercept=0.5, coefficients=generator.normal(size=4))
+    model = LinearModel(intercepts=np.array([0.5]), coefficients=generator.normal(size=(1, 4)))
     rows, weights, case = generator.normal(size=(200, 4)), generator.uniform(1, 2, 200), generator.normal(size=4)
     prepared = blocks_for_closed_form(lambda some, their: ExactLinear(model, some, their), rows, weights).computer
     assert prepared is not None
