@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 from models.errors import InstalledTwiceError, MalformedPackageError, ModelNotFoundError, ModelUnusableError
 from models.listed_package import ListedPackage, list_package
-from models.manifest import COVERED_FILES, MANIFEST
+from models.manifest import COMMON_FILES, MANIFEST, MODEL_FILES
 
 
 def bundled_packages_folder() -> Path:
@@ -120,7 +120,7 @@ def _package_folders(folder: Path) -> list[Path]:
 
 def _is_package(folder: Path) -> bool:
     # Any one file is enough: a package that lost its manifest must be reported, not overlooked.
-    return any((folder / name).exists() for name in (MANIFEST, *COVERED_FILES))
+    return any((folder / name).exists() for name in (MANIFEST, *COMMON_FILES, *MODEL_FILES))
 
 
 def _check_place(package: ListedPackage, slug: str, older_version: str, known: Mapping[str, ListedPackage]) -> None:
