@@ -84,8 +84,12 @@ def test_what_changed_since_is_seen_at_once(database: SqlDatabase) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "done", "expected"),
-    [("explanation_refused", False, True), ("numbers_missing", False, True), ("diverted", False, False)]
-    + [("explanation_refused", True, False)],
+    [
+        ("explanation_refused", False, True),
+        ("numbers_missing", False, True),
+        ("diverted", False, False),
+        ("explanation_refused", True, False),
+    ],
 )
 def test_only_open_tasks_that_wait_for_an_explanation_count(
     database: SqlDatabase, kind: Any, done: bool, expected: bool
