@@ -84,7 +84,7 @@ def demo(
 @app.command()
 def migrate() -> None:
     """Bring the database up to date and publish the register, without serving."""
-    service = build_service(_settings())
+    service = build_service(_settings().model_copy(update={"load_models": "at_start"}))
     typer.echo(f"Ready. Usable models: {', '.join(sorted(service.usable_packages)) or 'none'}.")
 
 

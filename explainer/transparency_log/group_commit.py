@@ -60,6 +60,10 @@ class GroupCommit(Generic[Item, Kept]):
             outcomes: Sequence[Kept | Exception]
             try:
                 outcomes = await loop.run_in_executor(self._thread, self._write_batch, [item for item, _ in batch])
+            except asyncio.CancelledError:
+                # The loop is ending, and with it everyone who waits: the next loop must not meet them.
+                self._waiting.clear()
+                raise
             except Exception as error:  # noqa: BLE001 -- every waiter is told, whatever it was
                 outcomes = [error] * len(batch)
             for (_, kept), outcome in zip(batch, outcomes, strict=True):

@@ -127,6 +127,17 @@ def test_a_client_that_went_away_costs_the_others_nothing(city: SqlDatabase) -> 
     assert asyncio.run(one_goes()).index in {1, 2}
 
 
+def test_a_loop_that_ended_leaves_nothing_to_the_next(city: SqlDatabase) -> None:
+    async def ends_at_once() -> None:
+        for number in range(3):
+            asyncio.create_task(city.deliver(a_delivery(f"gone-{number}")))  # noqa: RUF006 -- nobody waits for it
+        await asyncio.sleep(0)
+
+    asyncio.run(ends_at_once())
+    kept = deliver_all(city, [a_delivery("e-0")])
+    assert isinstance(kept[0], LogRecord)
+
+
 def checkpoints(database: SqlDatabase) -> int:
     with database.reading() as unit:
         connection = unit.log._connection  # type: ignore[attr-defined]
