@@ -23,8 +23,8 @@ from explainer.use_cases.service import Service
 from models.errors import InvalidInputError
 from models.features import problems_with
 
-_CALCULATING = ThreadPoolExecutor(2, thread_name_prefix="numbers")
-"""Few threads: each calculation fills one processor, and more of them only get in each other's way."""
+_CALCULATING = ThreadPoolExecutor(1, thread_name_prefix="numbers")
+"""One thread: most of a calculation holds Python's lock, and two of them take a third more time to fight for it."""
 
 
 async def explain_inputs(
