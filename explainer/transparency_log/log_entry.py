@@ -271,10 +271,14 @@ def _is_text(value: object, pattern: re.Pattern[str], longest: int = 64) -> bool
     return isinstance(value, str) and len(value) <= longest and pattern.fullmatch(value) is not None
 
 
+def _is_slug(value: object) -> bool:
+    return isinstance(value, str) and _is_slug_text(value)
+
+
 @lru_cache(maxsize=1024)
-def _is_slug(value: str) -> bool:
+def _is_slug_text(text: str) -> bool:
     # Names of systems, roles and outcomes are few and public.
-    return _is_text(value, _SLUG, _MAX_SLUG)
+    return _is_text(text, _SLUG, _MAX_SLUG)
 
 
 def _is_minute(value: object) -> bool:

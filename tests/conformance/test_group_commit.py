@@ -14,6 +14,7 @@ from explainer.transparency_log.log_entry import LogEvent
 from explainer.use_cases.records import Delivery, LogRecord, PreparedEntry
 from tests.conformance.records import an_entry, an_explanation, append_many, check_log, record_decision
 from tests.databases import MOMENT, open_database
+from tests.event_loops import in_a_loop_of_its_own
 
 
 def a_delivery(explanation_id: str, **overrides: Any) -> Delivery:
@@ -28,7 +29,7 @@ def deliver_all(database: SqlDatabase, deliveries: list[Delivery]) -> list[LogRe
     async def together() -> list[LogRecord | BaseException]:
         return await asyncio.gather(*(database.deliver(one) for one in deliveries), return_exceptions=True)
 
-    return asyncio.run(together())
+    return in_a_loop_of_its_own(together())
 
 
 @pytest.fixture
@@ -124,7 +125,7 @@ def test_a_client_that_went_away_costs_the_others_nothing(city: SqlDatabase) -> 
         going.cancel()
         return await staying
 
-    assert asyncio.run(one_goes()).index in {1, 2}
+    assert in_a_loop_of_its_own(one_goes()).index in {1, 2}
 
 
 def test_a_loop_that_ended_leaves_nothing_to_the_next(city: SqlDatabase) -> None:
@@ -133,7 +134,7 @@ def test_a_loop_that_ended_leaves_nothing_to_the_next(city: SqlDatabase) -> None
             asyncio.create_task(city.deliver(a_delivery(f"gone-{number}")))  # noqa: RUF006 -- nobody waits for it
         await asyncio.sleep(0)
 
-    asyncio.run(ends_at_once())
+    in_a_loop_of_its_own(ends_at_once())
     kept = deliver_all(city, [a_delivery("e-0")])
     assert isinstance(kept[0], LogRecord)
 

@@ -15,6 +15,7 @@ import pytest
 
 from explainer.errors import ErasedError, SealingError, SettingsError
 from explainer.transparency_log.key_store import FileKeyStore, KeyStore
+from tests.event_loops import in_a_loop_of_its_own
 
 MASTER = bytes(range(32))
 
@@ -240,7 +241,7 @@ def test_keys_asked_for_together_are_made_together_and_a_destroyed_one_fails_alo
         names = ["one", "gone", "two", "one"]
         return await asyncio.gather(*map(store.get_or_create_together, names), return_exceptions=True)
 
-    first, gone, second, again = asyncio.run(together())
+    first, gone, second, again = in_a_loop_of_its_own(together())
     assert isinstance(gone, ErasedError)
     assert first == again == store.get("one")
     assert second == store.get("two")

@@ -1,6 +1,5 @@
 """What was written when a decision was recorded is used only while it is still true, and stays readable for ever."""
 
-import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -22,6 +21,7 @@ from explainer.use_cases.record_decision import record_decision
 from explainer.use_cases.service import Service
 from explainer.use_cases.supersede_decision import supersede_decision
 from tests.api.test_record_decision import a_request
+from tests.event_loops import in_a_loop_of_its_own
 
 CASE_SYSTEM = CaseSystem("key-1", "Fachverfahren")
 AUDITOR = Staff("staff-2", "auditor", frozenset({"auditor"}))
@@ -50,7 +50,7 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def asked(service: Service, answer: dict[str, Any], language: str = "de") -> DeliveredExplanation:
-    return asyncio.run(
+    return in_a_loop_of_its_own(
         explain_to_subject(
             service,
             answer["reference"],
@@ -104,13 +104,14 @@ def test_a_superseded_decision_says_so_and_earlier_deliveries_stay(service: Serv
     first = record_decision(service, CASE_SYSTEM, a_request())
     before = asked(service, first)
     second = supersede_decision(service, CASE_SYSTEM, first["reference"], {"outcome": "granted", "reasons": "Belegt."})
-    after = asked(service, first)
+    later = at(service, NOON + timedelta(minutes=1))
+    after = asked(later, first)
     assert before.document.decision is not None
     assert before.document.decision.superseded_by is None
     assert after.document.decision is not None
     assert after.document.decision.superseded_by == second["reference"]
     assert built == [first["reference"]]
-    assert asked(service, first).document.decision == after.document.decision
+    assert asked(later, first).document.decision == after.document.decision
     assert built == [first["reference"]], "the new text is kept in its turn"
     assert read_explanation(service, Subject(first["reference"]), before.id)[0] == before.canonical
 
