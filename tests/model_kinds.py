@@ -204,7 +204,7 @@ class Kind:
         model, reference_changes = changes.pop("model", self.content), changes.pop("reference", {})
         folder = parent / self.slug
         folder.mkdir(parents=True)
-        background, reference = self.rows(80, seed=1), self.rows(60, seed=2)
+        background, reference = self.rows(200, seed=1), self.rows(60, seed=2)
         card = self.card(**changes)
         (folder / "card.yaml").write_bytes(card_bytes(card))
         (folder / self.model_file).write_bytes(model)
