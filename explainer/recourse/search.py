@@ -44,13 +44,19 @@ TRIED_AS_CLOSEST = 20
 Numbers = NDArray[np.float64]
 
 
-def find_recourse(package: ModelPackage, inputs: Mapping[str, Value], space: SearchSpace | None = None) -> Recourse:
+def find_recourse(
+    package: ModelPackage,
+    inputs: Mapping[str, Value],
+    space: SearchSpace | None = None,
+    proof: Proof | None = None,
+) -> Recourse:
     """Find what would have led to the other outcome.
 
     Args:
         package: The verified package.
         inputs: Feature name to value, as the case system sent them.
         space: Prepared once with :meth:`SearchSpace.of`; made anew if left out.
+        proof: That nothing helps this person, as far as it has come, see :mod:`explainer.recourse.infeasibility`.
 
     Returns:
         At most three counterfactuals with different features, or why there is none; and for single values that could
@@ -62,7 +68,7 @@ def find_recourse(package: ModelPackage, inputs: Mapping[str, Value], space: Sea
     """
     row = to_row(package.card.features, inputs)
     now = outcome_of_row(package, row)
-    search = Search(case_of(package, row, now, space), now)
+    search = Search(case_of(package, row, now, space), now, proof)
     found, proven, none = search.for_actions()
     counterfactuals = tuple(search.counterfactual(one, inputs, proven=proven) for one in found)
     shown_alone = {one.positions[0] for one in found if len(one.values) == 1}
@@ -90,10 +96,11 @@ class Search:
     Args:
         case: The person and the outcome that is looked for.
         now: What rules and model give for the person's own values.
+        proof: That nothing helps, as far as it has come; begun anew if left out.
     """
 
-    def __init__(self, case: Case, now: ModelOutcome) -> None:
-        self._case, self._now = case, now
+    def __init__(self, case: Case, now: ModelOutcome, proof: Proof | None = None) -> None:
+        self._case, self._now, self._proof = case, now, proof
 
     def for_actions(self) -> tuple[list[Found], bool, NoCounterfactual | None]:
         """Search what the person could change.
@@ -112,13 +119,14 @@ class Search:
             return found[:MAX_COUNTERFACTUALS], True, None
         beam = Beam(case, moves, root)
         found = self._nearest_pairs(moves) or beam.search(MAX_CHANGES, MAX_COUNTERFACTUALS)
-        proof = Proof(case, case.ranges)
-        if not found and proof.advance(MAX_BOXES) == "refuted" and proof.witness is not None:
+        proof = None if found else self._proof or Proof(case, case.ranges)
+        if proof is not None and proof.advance(MAX_BOXES) == "refuted" and proof.witness is not None:
+            # The proof has come upon a combination that the search has missed.
             shown = beam.shown_like(proof.witness)
             found = [] if shown is None or len(shown.values) > MAX_CHANGES else [shown]
         if found:
             return found, self._fewer_are_ruled_out(len(found[0].values) - 1), None
-        proven = proof.state == "proven"
+        proven = proof is not None and proof.state == "proven"
         return [], proven, NoCounterfactual(reason="none_found", proven=proven, closest_score=self._closest_score(beam))
 
     def for_disputed_values(self) -> list[Found]:
