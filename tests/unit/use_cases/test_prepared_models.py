@@ -20,6 +20,7 @@ from models import package as packages
 from models.catalogue import Catalogue, bundled_packages_folder
 from models.errors import ModelFileChangedError, ModelScoresDifferError, ModelUnusableError
 from models.manifest import write_manifest
+from models.onnx_model import OnnxModel
 from models.package import ModelPackage
 from tests.api.test_record_decision import a_request
 from tests.unit.use_cases.test_kept_documents import CASE_SYSTEM
@@ -107,8 +108,8 @@ def test_a_model_refused_when_first_needed_is_told_everywhere_and_not_tried_agai
     """The same files, but the runtime of this machine gives other scores than the original."""
     del tmp_path, package
     verified.clear()
-    score = packages.OnnxModel.score
-    monkeypatch.setattr(packages.OnnxModel, "score", lambda model, rows: score(model, rows) + 0.01)
+    score = OnnxModel.score
+    monkeypatch.setattr(OnnxModel, "score", lambda model, rows: score(model, rows) + 0.01)
     for _ in range(2):
         with pytest.raises(ModelScoresDifferError):
             record_decision(service, CASE_SYSTEM, a_request())
