@@ -15,7 +15,7 @@ from models.evaluation import Evaluation, parse_evaluation
 from models.forest import Forest
 from models.linear_model import LinearModel
 from models.manifest import read_verified, write_manifest
-from models.read_model import Reading, ReadModel, read_model
+from models.read_model import Reading, ReadModel, additive_scale_of, read_model
 from models.row_tables import Background, Reference, check_columns, parse_background, parse_reference
 from models.score_comparison import ScoreComparison
 from models.scoring_model import Rows, Scores, ScoringModel
@@ -89,7 +89,7 @@ class ModelPackage:
     def additive_tolerance(self) -> float:
         """How far a 32-bit runtime may lie from the exact sum, in the additive unit."""
         read = ReadModel(model=self.model, reading=self.reading)
-        return ADDITIVE_TOLERANCE * max(1.0, read.additive_scale(self.background.rows))
+        return ADDITIVE_TOLERANCE * max(1.0, additive_scale_of(read, self.background.rows))
 
     @cached_property
     def score_spread(self) -> float:

@@ -59,29 +59,31 @@ class ReadModel:
     model: ScoringModel
     reading: Reading | None
 
-    def additive_scale(self, rows: Rows) -> float:
-        """Say on which scale runtimes round.
 
-        Args:
-            rows: Raw rows of the background, shape (m, n_features).
+def additive_scale_of(read: ReadModel, rows: Rows) -> float:
+    """Say on which scale the runtime of a model rounds.
 
-        Returns:
-            For trees the sum of their largest leaves, for sums of parts that of the largest parts over these rows, for
-            all others the largest score over these rows; in the additive unit, of several classes the largest.
-        """
-        match self.reading:
-            case Forest():
-                return self.reading.sum_of_largest_leaves
-            case PointsTable():
-                return _scale_of_parts(self.reading, rows)
-            case LinearModel():
-                outputs = range(self.reading.n_outputs)
-                return max(_scale_of_parts(self.reading.for_output(output), rows) for output in outputs)
-            case TermModel():
-                terms = np.abs(self.reading.terms.scores_of(rows)).max(axis=0).sum(axis=0)
-                return float((np.abs(self.reading.intercepts) + terms).max())
-            case None:
-                return float(np.abs(self.model.additive_score(rows)).max())
+    Args:
+        read: The model.
+        rows: Raw rows of the background, shape (m, n_features).
+
+    Returns:
+        For trees the sum of their largest leaves, for sums of parts that of the largest parts over these rows, for all
+        others the largest score over these rows; in the additive unit, of several classes the largest.
+    """
+    match read.reading:
+        case Forest():
+            return read.reading.sum_of_largest_leaves
+        case PointsTable():
+            return _scale_of_parts(read.reading, rows)
+        case LinearModel():
+            outputs = range(read.reading.n_outputs)
+            return max(_scale_of_parts(read.reading.for_output(output), rows) for output in outputs)
+        case TermModel():
+            terms = np.abs(read.reading.terms.scores_of(rows)).max(axis=0).sum(axis=0)
+            return float((np.abs(read.reading.intercepts) + terms).max())
+        case None:
+            return float(np.abs(read.model.additive_score(rows)).max())
 
 
 def read_model(file_name: str, content: bytes, card: ModelCard) -> ReadModel:

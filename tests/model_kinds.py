@@ -204,7 +204,7 @@ class Kind:
         model, reference_changes = changes.pop("model", self.content), changes.pop("reference", {})
         folder = parent / self.slug
         folder.mkdir(parents=True)
-        background, reference = self.rows(80, seed=1), self.rows(60, seed=2)
+        background, reference = self.rows(200, seed=1), self.rows(60, seed=2)
         card = self.card(**changes)
         (folder / "card.yaml").write_bytes(card_bytes(card))
         (folder / self.model_file).write_bytes(model)
@@ -354,6 +354,28 @@ FOREST_OF_EUROS = Kind(
     units=("Euro", "euros"),
     evaluation={"mean_absolute_error": 37.5, "accuracy": 0.88},
 )
+
+
+def _with_exponential(content: bytes) -> bytes:
+    """Put an Exp behind the trees: the model then gives the logarithm of a count."""
+    model = onnx.load_model_from_string(content)
+    model.graph.node[-1].output[0] = "logarithm"
+    model.graph.node.append(helper.make_node("Exp", ["logarithm"], ["scores"]))
+    changed: bytes = model.SerializeToString()
+    return changed
+
+
+FOREST_OF_LOGARITHMS = Kind(
+    slug="forest_logarithms",
+    outcome_part=with_threshold(POINTS, "log_score", 2.5),
+    content=_with_exponential(
+        Ensemble(trees=LOG_ODDS_TREES, n_features=4, classifier=False, post_transform="NONE").to_onnx()
+    ),
+    original=sum_of_leaves(LOG_ODDS_TREES, [0.0]),
+    link=lambda additive: [math.exp(value) for value in additive],
+    units=("Punkte", "points"),
+    evaluation={"mean_absolute_error": 0.75},
+)
 FOREST_OF_CLASS_SCORES = Kind(
     slug="forest_class_scores",
     outcome_part=with_classes(PROBABILITY, "class_score"),
@@ -381,12 +403,15 @@ SCORECARD = Kind(
 
 
 def _as_onnx(
-    nodes: Sequence[onnx.NodeProto], n_features: int, n_scores: int, *, label: bool, **constants: Any
+    nodes: Sequence[onnx.NodeProto], n_features: int, n_scores: int, *, label: int | None, **constants: Any
 ) -> bytes:
     outputs = [helper.make_tensor_value_info("scores", TensorProto.FLOAT, [None, n_scores])]
-    if label:
-        outputs.insert(0, helper.make_tensor_value_info("label", TensorProto.INT64, [None]))
-    stored = [numpy_helper.from_array(np.asarray(value, dtype=np.float32), name) for name, value in constants.items()]
+    if label is not None:
+        outputs.insert(0, helper.make_tensor_value_info("label", label, [None]))
+    stored = [
+        numpy_helper.from_array(value if value.dtype == np.int64 else value.astype(np.float32), name)
+        for name, value in constants.items()
+    ]
     rows = helper.make_tensor_value_info("rows", TensorProto.FLOAT, [None, n_features])
     graph = helper.make_graph(list(nodes), "model", [rows], outputs, stored)
     opsets = [helper.make_opsetid("", 18), helper.make_opsetid("ai.onnx.ml", 3)]
@@ -403,7 +428,8 @@ def linear_onnx(operator: str, coefficients: Numbers, intercepts: Sequence[float
         coefficients=[float(one) for one in coefficients.ravel()], intercepts=list(intercepts), **attributes,
     )  # fmt: skip
     n_scores = len(attributes.get("classlabels_ints", attributes.get("classlabels_strings", [0])))
-    return _as_onnx([node], coefficients.shape[-1], n_scores, label=is_classifier)
+    label = TensorProto.STRING if "classlabels_strings" in attributes else TensorProto.INT64
+    return _as_onnx([node], coefficients.shape[-1], n_scores, label=label if is_classifier else None)
 
 
 def weighted_sums(coefficients: Numbers, intercepts: Sequence[float]) -> Callable[[Row], list[float]]:
@@ -502,7 +528,18 @@ def network_onnx(inner: Numbers, outer: Numbers, ending: str) -> bytes:
         helper.make_node("MatMul", ["bent", "outer"], ["together"]),
         helper.make_node(ending, ["together"], ["scores"]),
     ]
-    return _as_onnx(nodes, len(inner), outer.shape[1], label=False, inner=inner, outer=outer)
+    return _as_onnx(nodes, len(inner), outer.shape[1], label=None, inner=inner, outer=outer)
+
+
+def network_that_looks_at_neighbours() -> bytes:
+    """Write a graph that compares each case with the mean of all cases it is given."""
+    nodes = [
+        helper.make_node("MatMul", ["rows", "weights"], ["sums"]),
+        helper.make_node("ReduceMean", ["sums", "axes"], ["mean"]),
+        helper.make_node("Sub", ["sums", "mean"], ["difference"]),
+        helper.make_node("Sigmoid", ["difference"], ["scores"]),
+    ]
+    return _as_onnx(nodes, 4, 1, label=None, weights=ONE_LINE[:, np.newaxis], axes=np.array([0]))
 
 
 def network(
@@ -547,6 +584,7 @@ WIDE_BLACK_BOX = Kind(
 KINDS = (
     FOREST_OF_LOG_ODDS,
     FOREST_OF_EUROS,
+    FOREST_OF_LOGARITHMS,
     FOREST_OF_CLASS_SCORES,
     FOREST_OF_VOTES,
     LINEAR_LOG_ODDS,

@@ -200,7 +200,9 @@ class ExplainedModel:
     def _score_numbers(self, row: NDArray[np.float64], score: float, now: ModelOutcome) -> ScoreNumbers:
         position = self._position_of(now.of_outcome)
         attribution = attribute(self.methods[position].computer, self.package, row, position)
-        yardstick = self.yardstick_for(self._additive_scores(row), position)
+        # The runtime was asked a moment ago; only the scores of other classes are not known yet.
+        additive = self._additive_scores(row) if now.class_scores else [attribution.additive_score]
+        yardstick = self.yardstick_for(additive, position)
         return ScoreNumbers(
             score=score,
             attribution=attribution,

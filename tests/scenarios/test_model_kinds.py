@@ -117,6 +117,27 @@ def test_score_and_outcome_are_those_the_card_describes(city: City, kind: Kind) 
     assert document["unit"] == card.additive_unit_name
 
 
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.slug)
+def test_details_without_a_decision_are_explained_with_the_same_numbers(city: City, kind: Kind) -> None:
+    body = {"inputs": kind.inputs, "audience": "caseworker", "language": "en", "purpose": "test", "legal_basis": "§ 1"}
+    headers = {"Authorization": f"Bearer {city.staff['caseworker'].token}"}
+    answer = httpx.post(
+        f"{city.base_url}/api/v1/models/{kind.slug}/explanations", json=body, headers=headers, timeout=60
+    )
+    assert answer.status_code == 201, answer.text
+    decided = city.explain(kind, "caseworker", "en")
+    for same in (
+        "score",
+        "contributions",
+        "expected_value",
+        "counterfactuals",
+        "outcome",
+        "reliability",
+        "interactions",
+    ):
+        assert answer.json().get(same) == decided.get(same)
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.slug)
 def test_the_person_reads_the_number_with_its_unit(city: City, kind: Kind, language: str) -> None:

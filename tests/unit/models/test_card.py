@@ -114,3 +114,57 @@ def test_texts_of_the_bundled_card_are_plain(language: str, longest: int) -> Non
         assert not re.search(r"[()\[\]]|\bz\. ?B\.|\be\.g\.|\bbzw\b|leider|Algorithmus|\bKI\b|\bAI\b", text), text
         for sentence in re.split(r"(?<=[.?!])\s+", text):
             assert len(sentence.split()) <= longest, sentence
+
+
+EUROS = {
+    "unit": {"de": "Euro", "en": "euros"},
+    "label": {"de": "Zahl", "en": "number"},
+    "meaning": {"de": "a", "en": "b"},
+}
+
+
+def _with_classes(data: dict[str, Any], **changes: Any) -> None:
+    for name in ("threshold", "outcome_at_or_above", "outcome_below"):
+        del data[name]
+    third = {**data["outcomes"][0], "id": "third"}
+    data.update(outcomes=[*data["outcomes"], third], additive_unit="class_score")
+    data.update({"outcome_of_class": ["third", "granted", "refused"], **changes})
+
+
+def test_a_card_can_speak_of_any_unit_and_of_several_classes() -> None:
+    euros = parse_card(changed(lambda d: d.update(score=EUROS, additive_unit="score", threshold=-1250.5)))
+    assert euros.outcome_of_score(-1250.5).id == euros.outcome_at_or_above
+    assert (euros.score.unit_name, euros.additive_unit_name) == ("euros", "euros")
+    classes = parse_card(changed(_with_classes))
+    assert classes.outcome_of_class == ("third", "granted", "refused")
+    with pytest.raises(TypeError, match="several classes"):
+        classes.outcome_of_score(0.5)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (lambda d: d.update(additive_unit="class_score"), "belongs to several classes"),
+        (lambda d: d.update(score=EUROS), "belongs to scores that are probabilities"),
+        (lambda d: d.update(additive_unit="log_score"), "belongs to scores with a unit and a threshold above 0"),
+        (lambda d: d["score"].update(scale=1), "probabilities have the scale 100"),
+        (lambda d: d.update(score={**EUROS, "scale": 100}, additive_unit="score"), "every other unit has the scale 1"),
+        (lambda d: d["score"].update(decimals=2), "belong to units in words"),
+        (lambda d: d.pop("threshold"), "are needed where no classes are listed"),
+        (lambda d: d.update(outcome_of_class=["granted", "refused"]), "not both"),
+        (lambda d: d["outcomes"][0].update(rank=1), "'rank' belongs to outcomes of several classes"),
+        (lambda d: _with_classes(d, outcome_of_class=["granted", "refused"]), "must name every outcome once"),
+        (lambda d: _with_classes(d, outcome_of_class=["granted", "granted", "third"]), "must name every outcome once"),
+        (lambda d: (_with_classes(d), d["outcomes"][0].update(rank=1)), "either every outcome has a 'rank' or none"),
+        (
+            lambda d: (_with_classes(d), [o.update(rank=2 - o["favourable"] * -1) for o in d["outcomes"]]),
+            "smaller 'rank'",
+        ),
+        (lambda d: (_with_classes(d), [o.update(favourable=True) for o in d["outcomes"]]), "at least one is not"),
+    ],
+)
+def test_a_card_whose_number_and_outcomes_do_not_fit_is_refused(
+    change: Callable[[dict[str, Any]], object], sentence: str
+) -> None:
+    with pytest.raises(MalformedPackageError, match=re.escape(sentence)):
+        parse_card(changed(change))

@@ -6,10 +6,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from models.black_box import BlackBox
+from models.card import ModelCard
 from models.errors import (
     MalformedPackageError,
     ModelFeaturesMismatchError,
     ModelScoresDifferError,
+    ModelUnusableError,
     UnsupportedModelError,
 )
 from models.package import load_package
@@ -128,6 +131,49 @@ def test_two_classes_with_base_values_stay_refused_by_name(tmp_path: Path) -> No
     scores = np.array([kind.link([kind.original(row)[0] + 0.25])[0] for row in rows])
     with pytest.raises(ModelScoresDifferError, match="base_values"):
         load_package(kind.write(tmp_path, model=trees, reference={"scores": scores}))
+
+
+@pytest.mark.parametrize("labels", [["full_help", "some_help", "no_help"], ["no_help", "some_help", "full_help"]])
+def test_class_labels_that_are_outcome_ids_must_stand_in_the_order_of_the_card(
+    tmp_path: Path, labels: list[str]
+) -> None:
+    kind = kinds.LINEAR_CLASSES
+    attributes: dict[str, Any] = {"post_transform": "SOFTMAX", "classlabels_strings": labels}
+    content = kinds.linear_onnx("LinearClassifier", kinds.LINES, [-0.2, 0.1, 0.6], **attributes)
+    folder = kind.write(tmp_path, model=content)
+    if labels == kind.classes:
+        assert load_package(folder).card.outcome_of_class == tuple(labels)
+    else:
+        with pytest.raises(ModelFeaturesMismatchError, match="The model's classes are full_help, some_help, no_help"):
+            load_package(folder)
+
+
+def test_a_graph_that_cannot_be_read_is_asked_only_where_the_card_says_so(tmp_path: Path) -> None:
+    kind = kinds.BLACK_BOX
+    assert load_package(kind.write(tmp_path / "asked")).reading is None
+    with pytest.raises(UnsupportedModelError, match=r"explained by asking it for scores.*additive_unit: score"):
+        load_package(kind.write(tmp_path / "read", additive_unit="log_odds"))
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (kinds.BLACK_BOX_OF_CLASSES.content, "The card speaks of 1 score, but the model gives 3 for each case"),
+        (kinds.WIDE_BLACK_BOX.content, "The model reads 14 columns, the card lists 4 features"),
+        (b"no graph", "not valid ONNX"),
+    ],
+)
+def test_another_graph_than_the_card_describes_is_refused(tmp_path: Path, content: bytes, sentence: str) -> None:
+    with pytest.raises(ModelUnusableError, match=sentence):
+        load_package(kinds.BLACK_BOX.write(tmp_path, model=content))
+
+
+def test_a_black_box_in_which_cases_lie_about_each_other_is_refused(tmp_path: Path) -> None:
+    kind = kinds.BLACK_BOX
+    mixing = kinds.network_that_looks_at_neighbours()
+    scores = BlackBox(mixing, ModelCard.model_validate(kind.card()).features, 1).score(kind.rows(60, seed=2))
+    with pytest.raises(UnsupportedModelError, match="depends on the other cases beside it"):
+        load_package(kind.write(tmp_path, model=mixing, reference={"scores": scores}))
 
 
 def test_a_package_with_two_models_has_no_manifest(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from explainer.decisions.decision import Value
 from explainer.narration.number_words import NumberWords
 from explainer.narration.phrases import phrases_in
 from models.features import Feature
+from models.outcomes import ScoreMeaning
 from tests.builders import a_card
 
 OF_100 = a_card().score
@@ -118,3 +119,39 @@ def test_numbers_are_written_as_babel_writes_them(number: float, decimals: int, 
     assert words.decimal(number, decimals) == format_decimal(rounded, format=digits, locale=phrases.locale)
     signed = format_decimal(rounded, format=f"+{digits};-{digits}", locale=phrases.locale)
     assert words.signed(number, decimals) == signed
+
+
+POINTS = ScoreMeaning.model_validate(
+    {
+        "unit": {"de": "Punkte", "en": "points"},
+        "unit_one": {"de": "Punkt", "en": "point"},
+        "label": {"de": "Zahl", "en": "number"},
+        "meaning": {"de": "a", "en": "b"},
+    }
+)
+
+
+@pytest.mark.parametrize(
+    ("score", "threshold", "german", "english"),
+    [
+        (1240.4, 1000.0, "1.240 Punkte", "1,240 points"),
+        (1.0, 5.0, "1 Punkt", "1 point"),
+        (0.2, 5.0, "0 Punkte", "0 points"),
+        (-3.2, -2.5, "-3 Punkte", "-3 points"),
+        (399.8, 400.0, "knapp unter 400 Punkte", "just under 400 points"),
+        (400.5, 400.5, "400,5 Punkte", "400.5 points"),
+        (120.6, None, "121 Punkte", "121 points"),
+    ],
+)
+def test_a_score_in_a_unit_is_written_with_it_and_does_not_contradict_the_threshold(
+    score: float, threshold: float | None, german: str, english: str
+) -> None:
+    assert _words("de").score(score, threshold, POINTS) == german
+    assert _words("en").score(score, threshold, POINTS) == english
+
+
+def test_decimals_of_a_unit_are_left_out_where_they_are_nought() -> None:
+    euros = POINTS.model_copy(update={"decimals": 2})
+    assert _words("en").score(12.5, 10.0, euros) == "12.50 points"
+    assert _words("en").score(12.0, 10.0, euros) == "12 points"
+    assert _words("en").threshold(400.5, euros) == "400.50 points"
