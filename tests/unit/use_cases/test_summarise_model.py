@@ -17,7 +17,7 @@ from explainer.attribution_methods.method_choice import MethodName
 from explainer.demo.run_demo import demo_settings
 from explainer.register.entry import RegisterEntry, entry_of
 from explainer.register.overview import FeatureOverview, Overview
-from explainer.use_cases import publish_register
+from explainer.use_cases import summarise_model
 from explainer.use_cases.explained_model import ExplainedModel
 from explainer.use_cases.read_register import entry_history, read_entry
 from explainer.use_cases.service import Service
@@ -209,7 +209,7 @@ def test_second_start_reads_the_overview_it_published(
     def computes_again(_model: ExplainedModel) -> None:
         raise AssertionError("the overview is published already")
 
-    monkeypatch.setattr(publish_register, "overview_of", computes_again)
+    monkeypatch.setattr(summarise_model, "overview_of", computes_again)
     service = start()
     assert read_entry(service, "wohngeld").sha256 == first.sha256
     assert len(entry_history(service, "wohngeld")) == 1
@@ -224,7 +224,7 @@ def test_entry_of_an_earlier_version_of_the_service_is_published_again_with_the_
         return made.model_copy(update={"method": computed_by}) if computed_by and made else None
 
     with monkeypatch.context() as patch:
-        patch.setattr(publish_register, "overview_of", as_before)
+        patch.setattr(summarise_model, "overview_of", as_before)
         start()
     service = start()
     assert len(entry_history(service, "wohngeld")) == 2
