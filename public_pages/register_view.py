@@ -72,18 +72,18 @@ class WhatWeighs:
     """What weighs most in a program, and the axis of its drawings.
 
     Attributes:
-        influences: All features, strongest first.
+        influences: All features, strongest first; empty where nobody computes them.
         lowest: Score at the left end of every bar, in the card's score unit.
         highest: Score at the right end of the axis.
-        limit: The threshold.
-        limit_place: 0 to 100: where it lies on the axis.
+        limit: The threshold in words of the page's language; None for several results.
+        limit_place: 0 to 100: where it lies on the axis; None for several results.
     """
 
     influences: tuple[FeatureInfluence, ...]
     lowest: float
     highest: float
-    limit: float
-    limit_place: float
+    limit: str | None
+    limit_place: float | None
 
 
 def what_weighs(entry: RegisterEntry, language: Language) -> WhatWeighs | None:
@@ -97,11 +97,12 @@ def what_weighs(entry: RegisterEntry, language: Language) -> WhatWeighs | None:
         What the page shows; None where the entry has no overview.
     """
     overview, card = entry.overview, entry.card
-    if overview is None or card.threshold is None:
+    if overview is None:
         return None
+    limits = [] if card.threshold is None else [card.threshold]
     scores = [one.score for feature in overview.features for one in feature.mean_scores]
     # Bars begin at nought, so that twice as long means twice as much.
-    lowest, highest = min(0.0, card.threshold, *scores), max(0.0, card.threshold, *scores)
+    lowest, highest = min([0.0, *limits, *scores]), max([0.0, *limits, *scores])
     if card.score.is_probability:
         highest = max(1.0, highest)
 
@@ -117,7 +118,7 @@ def what_weighs(entry: RegisterEntry, language: Language) -> WhatWeighs | None:
                 label=features[one.feature].label(language),
                 strength=one.strength if one.importance else "none",
                 share=one.share * 100,
-                direction=_direction(one, features[one.feature]),
+                direction=_direction(one, features[one.feature], several_results=card.threshold is None),
                 bars=tuple(
                     MeanBar(
                         value=words.value(features[one.feature], mean.value),
@@ -131,14 +132,16 @@ def what_weighs(entry: RegisterEntry, language: Language) -> WhatWeighs | None:
         ),
         lowest=lowest,
         highest=highest,
-        limit=card.threshold,
-        limit_place=place(card.threshold),
+        limit=None if card.threshold is None else words.threshold(card.threshold, card.score),
+        limit_place=None if card.threshold is None else place(card.threshold),
     )
 
 
-def _direction(overview: FeatureOverview, feature: Feature) -> str:
+def _direction(overview: FeatureOverview, feature: Feature, *, several_results: bool) -> str:
     if not overview.importance:
         return "nothing"
+    if several_results:
+        return "by_result"
     if feature.kind == "boolean" and overview.direction in ("rising", "falling"):
         return f"yes_{overview.direction}"
     return overview.direction
