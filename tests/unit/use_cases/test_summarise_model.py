@@ -164,7 +164,7 @@ def test_every_kind_of_model_has_an_overview_that_pages_can_show(tmp_path: Path,
         assert len(weighs.influences) == len(overview.features)
         for one in weighs.influences:
             assert label_of("overall_direction", one.direction) != one.direction, "it has words"
-            assert all(MIN_WIDTH <= bar.width <= FULL_WIDTH for bar in one.bars)
+            assert all(bar.width >= MIN_WIDTH and 0 <= bar.start <= FULL_WIDTH - bar.width + 0.01 for bar in one.bars)
             assert not (kind.classes and one.bars), "several results have no one number to draw"
 
 
@@ -274,3 +274,17 @@ def test_entry_of_an_earlier_version_of_the_service_is_published_again_with_the_
     assert newest.entry.overview is not None
     assert newest.entry.overview.method == "overview/1"
     assert (before.entry.overview is None) == (computed_by is None)
+
+
+def test_bars_of_numbers_below_nought_end_at_nought(tmp_path: Path) -> None:
+    kind = next(kind for kind in KINDS if kind.slug == "linear_euros")
+    kind.write(tmp_path)
+    model = ExplainedModel.prepare(load_package(tmp_path / kind.slug))
+    overview = overview_of(model)
+    weighs = what_weighs(entry_of(model.package, overview), "en")
+    assert weighs is not None
+    assert weighs.lowest < 0 < weighs.highest
+    nought = 100 * -weighs.lowest / (weighs.highest - weighs.lowest)
+    strongest = zip(overview.features[0].mean_scores, weighs.influences[0].bars, strict=True)
+    ends = {mean.score < 0: bar.start + bar.width if mean.score < 0 else bar.start for mean, bar in strongest}
+    assert ends == {True: pytest.approx(nought, abs=0.2), False: pytest.approx(nought, abs=0.2)}
