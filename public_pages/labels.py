@@ -59,6 +59,7 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "none": message("Some values raise the number, others lower it."),
         "yes_rising": message("“Yes” mostly raises the number."),
         "yes_falling": message("“Yes” mostly lowers the number."),
+        "by_result": message("It raises the number of some results and lowers that of others."),
         "nothing": message("It does not change the number."),
     },
     "direction": {

@@ -38,11 +38,13 @@ class MeanBar:
     Attributes:
         value: With its unit, in the page's language.
         number: In words of the page's language, on the scale that people see.
-        width: 1 to 100: where the number lies between the ends of the axis.
+        start: 0 to 99: where the bar begins on the axis: at nought, or for numbers below it at the number.
+        width: 1 to 100: how far the number lies from nought.
     """
 
     value: str
     number: str
+    start: float
     width: float
 
 
@@ -72,18 +74,18 @@ class WhatWeighs:
     """What weighs most in a program, and the axis of its drawings.
 
     Attributes:
-        influences: All features, strongest first.
-        lowest: Score at the left end of every bar, in the card's score unit.
+        influences: All features, strongest first; empty where nobody computes them.
+        lowest: Score at the left end of the axis, in the card's score unit.
         highest: Score at the right end of the axis.
-        limit: The threshold.
-        limit_place: 0 to 100: where it lies on the axis.
+        limit: The threshold in words of the page's language; None for several results.
+        limit_place: 0 to 100: where it lies on the axis; None for several results.
     """
 
     influences: tuple[FeatureInfluence, ...]
     lowest: float
     highest: float
-    limit: float
-    limit_place: float
+    limit: str | None
+    limit_place: float | None
 
 
 def what_weighs(entry: RegisterEntry, language: Language) -> WhatWeighs | None:
@@ -97,11 +99,12 @@ def what_weighs(entry: RegisterEntry, language: Language) -> WhatWeighs | None:
         What the page shows; None where the entry has no overview.
     """
     overview, card = entry.overview, entry.card
-    if overview is None or card.threshold is None:
+    if overview is None:
         return None
+    limits = [] if card.threshold is None else [card.threshold]
     scores = [one.score for feature in overview.features for one in feature.mean_scores]
-    # Bars begin at nought, so that twice as long means twice as much.
-    lowest, highest = min(0.0, card.threshold, *scores), max(0.0, card.threshold, *scores)
+    # Nought is on the axis and bars begin there, so that twice as long means twice as much.
+    lowest, highest = min([0.0, *limits, *scores]), max([0.0, *limits, *scores])
     if card.score.is_probability:
         highest = max(1.0, highest)
 
@@ -117,12 +120,13 @@ def what_weighs(entry: RegisterEntry, language: Language) -> WhatWeighs | None:
                 label=features[one.feature].label(language),
                 strength=one.strength if one.importance else "none",
                 share=one.share * 100,
-                direction=_direction(one, features[one.feature]),
+                direction=_direction(one, features[one.feature], several_results=card.threshold is None),
                 bars=tuple(
-                    MeanBar(
-                        value=words.value(features[one.feature], mean.value),
-                        number=words.score(mean.score, card.threshold, card.score),
-                        width=max(MIN_WIDTH, place(mean.score)),
+                    _bar(
+                        words.value(features[one.feature], mean.value),
+                        words.score(mean.score, card.threshold, card.score),
+                        nought=place(0.0),
+                        number_place=place(mean.score),
                     )
                     for mean in one.mean_scores
                 ),
@@ -131,14 +135,21 @@ def what_weighs(entry: RegisterEntry, language: Language) -> WhatWeighs | None:
         ),
         lowest=lowest,
         highest=highest,
-        limit=card.threshold,
-        limit_place=place(card.threshold),
+        limit=None if card.threshold is None else words.threshold(card.threshold, card.score),
+        limit_place=None if card.threshold is None else place(card.threshold),
     )
 
 
-def _direction(overview: FeatureOverview, feature: Feature) -> str:
+def _bar(value: str, number: str, *, nought: float, number_place: float) -> MeanBar:
+    width = max(MIN_WIDTH, round(abs(number_place - nought), 1))
+    return MeanBar(value=value, number=number, start=min(nought, number_place, FULL_WIDTH - width), width=width)
+
+
+def _direction(overview: FeatureOverview, feature: Feature, *, several_results: bool) -> str:
     if not overview.importance:
         return "nothing"
+    if several_results:
+        return "by_result"
     if feature.kind == "boolean" and overview.direction in ("rising", "falling"):
         return f"yes_{overview.direction}"
     return overview.direction

@@ -51,25 +51,36 @@ class FeatureOverview(_Part):
     mean_scores: tuple[MeanScore, ...] = ()
 
 
+def _is_absent(part: object) -> bool:
+    return part is None
+
+
 class Overview(_Part):
-    """What weighs most in a program, and how its number changes with it.
+    """What weighs most in a program, and how its number changes with it; or why nobody computes that.
+
+    Of several classes all are looked at: importances are means over the classes, and there are neither directions nor
+    partial dependences, because there is no one number.
 
     Attributes:
         method: Version of the computation; another one lets it be computed again.
-        rows: Rows of the background whose contributions were looked at.
+        rows: Rows of the background whose contributions were looked at; 0 where none were.
         additive_unit: Unit of ``importance``.
         score_unit: Unit of ``mean_scores``.
         features: All features, strongest first.
+        none_because: Why there are none; absent exactly where there are some.
     """
 
     method: str
-    rows: int = Field(gt=0)
+    rows: int = Field(ge=0)
     additive_unit: str
     score_unit: str
-    features: tuple[FeatureOverview, ...] = Field(min_length=1)
+    features: tuple[FeatureOverview, ...] = ()
+    none_because: Literal["takes_too_long"] | None = Field(default=None, exclude_if=_is_absent)
 
     @model_validator(mode="after")
     def _check_order(self) -> Self:
+        if bool(self.features) == (self.none_because is not None):
+            raise ValueError("either there are features, or a reason why there are none")
         sizes = [-feature.importance for feature in self.features]
         if sizes != sorted(sizes):
             raise ValueError("the strongest feature comes first")

@@ -84,7 +84,7 @@ def _is_described(latest: PublicationRecord | None, package: ListedPackage) -> b
     )
 
 
-def _overview_of(model: "ExplainedModel") -> Overview | None:
+def _overview_of(model: "ExplainedModel") -> Overview:
     # Summarising loads methods that a process with nothing to publish never needs.
     from explainer.use_cases.summarise_model import overview_of  # noqa: PLC0415
 

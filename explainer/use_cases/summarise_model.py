@@ -5,6 +5,8 @@ ten people each, and a partial dependence is a mean over all of it at round valu
 """
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,50 +37,65 @@ ROWS_OF_DEEP_FORESTS = 200
 """A row of a deep forest takes milliseconds; a start must not wait for thousands of them."""
 
 
-def overview_of(model: ExplainedModel) -> Overview | None:
+def overview_of(model: ExplainedModel) -> Overview:
     """Summarise a model.
 
     Args:
         model: The model, ready to explain.
 
     Returns:
-        The overview; None for a model that is only ever asked for scores, which would have to be asked millions of
-        times, and for several classes, which have no one number.
+        The overview; without features for a model that is only ever asked for scores, which would have to be asked
+        millions of times.
     """
-    if isinstance(model.computer, ExactEnumeration | SampledPermutation) or model.package.n_scores > 1:
-        return None
-    background, features = model.package.background, model.package.card.features
+    card = model.package.card
+    asked = isinstance(model.computer, ExactEnumeration | SampledPermutation)
     chosen = _rows_looked_at(model)
-    effects = global_effects(
-        model.computer,
-        background.rows[chosen],
-        background.weights[chosen],
-        has_order=[feature.kind != "category" for feature in features],
+    return Overview(
+        method=OVERVIEW_METHOD,
+        rows=0 if asked else len(chosen),
+        additive_unit=card.additive_unit_name,
+        score_unit=card.score.unit_name,
+        features=() if asked else _features(model, _effects(model, chosen)),
+        none_because="takes_too_long" if asked else None,
     )
+
+
+def _effects(model: ExplainedModel, chosen: NDArray[np.int64]) -> tuple[GlobalEffect, ...]:
+    """What each feature does; of several classes the mean importance, and no direction."""
+    background, features = model.package.background, model.package.card.features
+    several = len(model.methods) > 1
+    has_order = [feature.kind != "category" and not several for feature in features]
+    of_classes = [
+        global_effects(prepared.computer, background.rows[chosen], background.weights[chosen], has_order=has_order)
+        for prepared in model.methods
+    ]
+    return tuple(
+        replace(effects[0], importance=float(np.mean([effect.importance for effect in effects])))
+        for effects in zip(*of_classes, strict=True)
+    )
+
+
+def _features(model: ExplainedModel, effects: Sequence[GlobalEffect]) -> tuple[FeatureOverview, ...]:
+    """All features with their numbers, strongest first."""
+    features = model.package.card.features
     whole = sum(effect.importance for effect in effects)
-    game = CoalitionGame(score_function(model.package.model, "score"), background.rows, background.weights)
     order = sorted(range(len(features)), key=lambda position: -round(effects[position].importance, DIGITS))
+    drawn = [] if len(model.methods) > 1 else order[:SHOWN_FEATURES]
     said = []
-    for place, position in enumerate(order):
-        effect = effects[position]
-        shown = place < SHOWN_FEATURES and _strength(model, effect) != "negligible"
+    for position in order:
+        effect, strength = effects[position], _strength(model, effects[position])
+        shown = position in drawn and strength != "negligible"
         said.append(
             FeatureOverview(
                 feature=features[position].name,
                 importance=round(effect.importance, DIGITS),
                 share=round(effect.importance / whole, DIGITS) if whole else 0.0,
-                strength=_strength(model, effect),
+                strength=strength,
                 direction=effect.direction,
-                mean_scores=_mean_scores(model, game, position) if shown else (),
+                mean_scores=_mean_scores(model, position) if shown else (),
             )
         )
-    return Overview(
-        method=OVERVIEW_METHOD,
-        rows=len(chosen),
-        additive_unit=model.package.card.additive_unit_name,
-        score_unit=model.package.card.score.unit_name,
-        features=tuple(said),
-    )
+    return tuple(said)
 
 
 def _rows_looked_at(model: ExplainedModel) -> NDArray[np.int64]:
@@ -90,16 +107,17 @@ def _rows_looked_at(model: ExplainedModel) -> NDArray[np.int64]:
 def _strength(model: ExplainedModel, effect: GlobalEffect) -> StrengthClass:
     # No single case is meant, so there is no threshold that an influence could tip over.
     yardstick = Yardstick(
-        spread=model.spread,
+        spread=float(np.mean(model.spreads)),
         distance_to_threshold=math.inf,
         cutoffs=model.package.card.strength_cutoffs or DEFAULT_CUTOFFS,
     )
     return yardstick.strength_of(effect.importance)
 
 
-def _mean_scores(model: ExplainedModel, game: CoalitionGame, position: int) -> tuple[MeanScore, ...]:
-    feature = model.package.card.features[position]
-    values = round_values(feature, model.package.background.rows[:, position], game.shares)
+def _mean_scores(model: ExplainedModel, position: int) -> tuple[MeanScore, ...]:
+    feature, background = model.package.card.features[position], model.package.background
+    game = CoalitionGame(score_function(model.package.model, "score"), background.rows, background.weights)
+    values = round_values(feature, background.rows[:, position], game.shares)
     found = partial_dependence(game, position, values)
     return tuple(
         MeanScore(value=from_row((feature,), np.array([value]))[feature.name], score=round(float(score), DIGITS))

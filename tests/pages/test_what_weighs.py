@@ -109,7 +109,7 @@ def test_no_bar_is_without_length_and_all_end_on_the_axis(live_site: LiveSite, v
     assert all(1 <= float(bar["width"]) <= 100 and float(bar["height"]) > 0 for bar in bars)
     weighs = what_weighs(read_entry(live_site.service, "wohngeld").entry, "de")
     assert weighs is not None
-    assert (weighs.lowest, weighs.highest) == (0, 100)
+    assert (weighs.lowest, weighs.highest, weighs.limit) == (0, 1, "50")
     assert {known["x1"] for name, known in page.attributes if name == "line"} == {str(weighs.limit_place)}
 
 
@@ -166,9 +166,9 @@ def test_interactions_of_the_case_are_those_of_the_stored_model_and_inputs(
     _, document = explained(caseworker, reference, "en")
     model = live_site.service.model("wohngeld")
     inputs = {one["feature"]: one["value"] for one in document["contributions"]}
-    attribution = model.numbers_for(inputs).score_numbers
-    assert attribution is not None
-    found = model.interactions_of(inputs, attribution.attribution)
+    scored = model.numbers_for(inputs).score_numbers
+    assert scored is not None
+    found = model.interactions_of(inputs, scored)
     assert [one["value"] for one in document["interactions"]] == [
         pytest.approx(one.value, abs=1e-9) for one in found.noticeable
     ]

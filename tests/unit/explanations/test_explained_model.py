@@ -1,5 +1,6 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 from threading import Barrier
 
 import numpy as np
@@ -12,10 +13,13 @@ from explainer.errors import AdditivityError, UntrustworthyExplanationError
 from explainer.explanations.numbers import ExplanationNumbers
 from explainer.use_cases.explained_model import ExplainedModel
 from models.errors import InvalidInputError
+from models.linear_model import LinearModel, PointsTable
+from models.package import load_package
 from tests.conformance.broken_twins import KeepsTheCaseInItself
 from tests.conformance.checks_attribution import THREADS
 from tests.conformance.small_forests import Split, forest
 from tests.conformance.small_packages import feature, small_package
+from tests.model_kinds import KINDS, Kind
 
 FEATURES = [feature("income", actionable=("down", 0, 5000, 10)), feature("rent"), feature("children", "integer")]
 RULE = {"id": "much", "condition": {"greater": [{"feature": "rent"}, 2000]}, "outcome": "refused"}
@@ -151,6 +155,24 @@ def test_interactions_of_a_case_are_those_of_its_forest(model: ExplainedModel) -
     pairs = ForestInteractions(model.package.forest, background.rows, background.weights).of(ROW).pairs
     assert [one.features for one in found.noticeable] == [("rent", "children")]
     assert found.noticeable[0].value == pytest.approx(pairs[1, 2])
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.slug)
+def test_interactions_of_every_kind_of_model_are_confirmed_or_say_why_not(tmp_path: Path, kind: Kind) -> None:
+    model = ExplainedModel.prepare(load_package(kind.write(tmp_path)))
+    scored = model.numbers_for(kind.inputs).score_numbers
+    assert scored is not None
+    found = replace(model, spreads=tuple(1e-3 * spread for spread in model.spreads)).interactions_of(
+        kind.inputs, scored
+    )
+    match model.package.reading:
+        case LinearModel() | PointsTable():
+            expected: tuple[str | None, ...] = ("details_add_up",)
+        case None if model.package.model.n_features > 12:
+            expected = ("too_many_details",)
+        case _:
+            expected = (None, "none_noticeable")
+    assert found.none_because in expected
 
 
 def test_interactions_of_another_case_are_not_told_with_these_contributions(model: ExplainedModel) -> None:

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from explainer.app import build_service
 from explainer.attribution_methods.exact_enumeration import ExactEnumeration
 from explainer.attribution_methods.method_choice import MethodName
+from explainer.attribution_methods.sampled_permutation import SampledPermutation
 from explainer.demo.run_demo import demo_settings
 from explainer.register.entry import RegisterEntry, entry_of
 from explainer.register.overview import FeatureOverview, Overview
@@ -23,8 +24,14 @@ from explainer.use_cases.read_register import entry_history, read_entry
 from explainer.use_cases.service import Service
 from explainer.use_cases.summarise_model import overview_of, round_values
 from models.features import Feature
+from models.package import load_package
+from public_pages.explanation_view import FULL_WIDTH, MIN_WIDTH
+from public_pages.labels import label_of
+from public_pages.language_negotiation import LANGUAGES
+from public_pages.register_view import what_weighs
 from tests.conformance.small_forests import Split, forest
 from tests.conformance.small_packages import feature, small_package
+from tests.model_kinds import KINDS, Kind
 
 Numbers = NDArray[np.float64]
 
@@ -132,10 +139,45 @@ def test_deep_forests_are_looked_at_row_by_row_only_so_far() -> None:
     assert overview.rows == 200
 
 
-def test_model_that_is_only_asked_for_scores_has_no_overview() -> None:
+def test_model_that_is_only_asked_for_scores_says_why_there_is_no_overview() -> None:
     background = MODEL.package.background
     asked = ExactEnumeration(MODEL.package.model, background.rows, background.weights)
-    assert overview_of(replace(MODEL, methods=(replace(MODEL.methods[0], computer=asked),))) is None
+    overview = overview_of(replace(MODEL, methods=(replace(MODEL.methods[0], computer=asked),)))
+    assert (overview.features, overview.rows, overview.none_because) == ((), 0, "takes_too_long")
+    assert Overview.model_validate_json(overview.model_dump_json()) == overview
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.slug)
+def test_every_kind_of_model_has_an_overview_that_pages_can_show(tmp_path: Path, kind: Kind) -> None:
+    kind.write(tmp_path)
+    model = ExplainedModel.prepare(load_package(tmp_path / kind.slug))
+    overview = overview_of(model)
+    only_asked = isinstance(model.computer, ExactEnumeration | SampledPermutation)
+    assert bool(overview.features) != only_asked
+    if kind.classes and not only_asked:
+        check_importances_are_means_over_the_classes(model, overview)
+    entry = entry_of(model.package, overview)
+    assert RegisterEntry.model_validate_json(entry.canonical_bytes()).overview == overview
+    for language in LANGUAGES:
+        weighs = what_weighs(entry, language)
+        assert weighs is not None
+        assert len(weighs.influences) == len(overview.features)
+        for one in weighs.influences:
+            assert label_of("overall_direction", one.direction) != one.direction, "it has words"
+            assert all(bar.width >= MIN_WIDTH and 0 <= bar.start <= FULL_WIDTH - bar.width + 0.01 for bar in one.bars)
+            assert not (kind.classes and one.bars), "several results have no one number to draw"
+
+
+def check_importances_are_means_over_the_classes(model: ExplainedModel, overview: Overview) -> None:
+    background, names = model.package.background, model.package.card.feature_names
+    sizes = [
+        np.abs(prepared.computer.contributions_of(background.rows)).T @ background.weights / background.weights.sum()
+        for prepared in model.methods
+    ]
+    expected = dict(zip(names, np.mean(sizes, axis=0), strict=True))
+    assert {one.feature: one.importance for one in overview.features} == pytest.approx(expected, abs=1e-5)
+    assert {one.direction for one in overview.features} == {"none"}
+    assert expected != pytest.approx(dict(zip(names, sizes[0], strict=True)), abs=1e-5), "classes must differ here"
 
 
 @pytest.mark.parametrize(
@@ -232,3 +274,17 @@ def test_entry_of_an_earlier_version_of_the_service_is_published_again_with_the_
     assert newest.entry.overview is not None
     assert newest.entry.overview.method == "overview/1"
     assert (before.entry.overview is None) == (computed_by is None)
+
+
+def test_bars_of_numbers_below_nought_end_at_nought(tmp_path: Path) -> None:
+    kind = next(kind for kind in KINDS if kind.slug == "linear_euros")
+    kind.write(tmp_path)
+    model = ExplainedModel.prepare(load_package(tmp_path / kind.slug))
+    overview = overview_of(model)
+    weighs = what_weighs(entry_of(model.package, overview), "en")
+    assert weighs is not None
+    assert weighs.lowest < 0 < weighs.highest
+    nought = 100 * -weighs.lowest / (weighs.highest - weighs.lowest)
+    strongest = zip(overview.features[0].mean_scores, weighs.influences[0].bars, strict=True)
+    ends = {mean.score < 0: bar.start + bar.width if mean.score < 0 else bar.start for mean, bar in strongest}
+    assert ends == {True: pytest.approx(nought, abs=0.2), False: pytest.approx(nought, abs=0.2)}
