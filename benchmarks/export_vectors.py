@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 from numpy.typing import NDArray
 
 from benchmarks.coalition_oracle import WalkedScores
@@ -62,9 +63,20 @@ def write(exported: ExportedModel) -> None:
         oracle = WalkedScores(exported.content, exported.category_counts)
         contributions = true_contributions(oracle, exported.rows[:N_EXPLAINED], exported.background)
         content["contributions"] = _plain(contributions)
-    (FOLDER / f"{exported.name}.onnx").write_bytes(exported.content)
+    (FOLDER / f"{exported.name}.onnx").write_bytes(_without_chance(exported))
     lines = [f" {json.dumps(key)}: {json.dumps(value, separators=(',', ':'))}" for key, value in content.items()]
     (FOLDER / f"{exported.name}.json").write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+
+
+def _without_chance(exported: ExportedModel) -> bytes:
+    """Drop what says nothing about the model and differs between runs: random names of graphs, dates, build notes."""
+    model = onnx.load_model_from_string(exported.content)
+    model.graph.name = exported.name
+    model.producer_version = ""
+    del model.metadata_props[:]
+    model.opset_import.sort(key=lambda one: one.domain)
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
 
 
 def _fewer_rows(exported: ExportedModel) -> ExportedModel:

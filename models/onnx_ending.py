@@ -78,8 +78,7 @@ def find_ending(graph: "ScoringGraph") -> Ending:
     if blocking:
         raise UnsupportedModelError(
             f"Behind the {graph.scorer} the score is changed by {', '.join(sorted(blocking))[:200]}. Contributions to "
-            "what comes before would not be contributions to the score; such a model can only be explained as a black "
-            "box."
+            "what comes before would not be contributions to the score."
         )
     if len(found) != 1:
         raise UnsupportedModelError(
