@@ -98,9 +98,12 @@ class CompiledBlockTables:
         return found.T.astype(np.float64)
 
     def _space(self, *, sets: int = 0, numbers: int = 0) -> Space:
+        n_leaves = len(self._tables.unit)
         return Space(
             met=np.zeros(max(1, int(np.diff(self._trees.first_inner).max())), dtype=np.uint16),
             met_at_leaf=np.zeros(int(np.diff(self._trees.first_leaf).max()), dtype=np.uint16),
+            sets=np.zeros(n_leaves, dtype=np.int64),
+            losses=np.zeros(n_leaves, dtype=np.int64),
             patterns=np.zeros((sets, N_BLOCKS + 1)),
             lines=np.zeros((numbers, N_BLOCKS)),
         )
