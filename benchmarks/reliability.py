@@ -54,9 +54,10 @@ def compare_reliability() -> None:
         )
         print(
             f"{name}: contributions {contributions:.3f} ms; ten blocks {blocks:.3f} ms, {blocks / contributions:.1f} "
-            f"of them, {each / blocks:.1f} times as fast as ten methods ({each:.3f} ms); similar cases {similar:.3f} ms; "
-            f"tables {tables.memory_bytes / 2**20:.1f} MB, those of ten methods {apart.memory_bytes / 2**20:.1f} MB, "
-            f"made in {made_s:.2f} s; largest difference {_difference(tables, apart, cases):.1e}"
+            f"of them, {each / blocks:.1f} times as fast as ten methods ({each:.3f} ms); "
+            f"similar cases {similar:.3f} ms; tables {tables.memory_bytes / 2**20:.1f} MB, "
+            f"those of ten methods {apart.memory_bytes / 2**20:.1f} MB, made in {made_s:.2f} s; "
+            f"largest difference {_difference(tables, apart, cases):.1e}"
         )
 
 

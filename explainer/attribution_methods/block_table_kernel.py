@@ -68,8 +68,8 @@ class Tables(NamedTuple):
 class Space(NamedTuple):
     """Working memory: sets met at inner nodes and leaves of one tree, uint16; shares of sets and lines of one leaf.
 
-    The last column of ``patterns`` says whether any row meets exactly this set. ``sets`` and ``losses`` are what one row
-    meets at all leaves, and where these sets' lines begin.
+    The last column of ``patterns`` says whether any row meets exactly this set. ``sets`` and ``losses`` are what one
+    row meets at all leaves, and where these sets' lines begin.
     """
 
     met: Array
