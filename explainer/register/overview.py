@@ -7,6 +7,9 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+OVERVIEW_METHOD = "overview/1"
+"""Changes with what is computed for an overview; a published one of another version is computed again."""
+
 DIGITS = 6
 """Numbers are rounded to 1e-6, so that the same model gives the same bytes on every machine."""
 
@@ -32,16 +35,16 @@ class FeatureOverview(_Part):
 
     Attributes:
         feature: Its name.
-        mean_size: Weighted mean |contribution|, in the additive unit.
-        share: Its part of the sum of all features' mean sizes, from 0 to 1.
-        strength: Its mean size measured by the same cut-offs as single contributions.
+        importance: Weighted mean |contribution|, in the additive unit.
+        share: Its part of the sum of all importances, from 0 to 1.
+        strength: Its importance measured by the same cut-offs as single contributions.
         direction: Whether higher values raise or lower the score or now this, now that; ``none`` for categories, and
             where the feature does nothing.
         mean_scores: Partial dependence, in the order of the values; empty for all but the strongest features.
     """
 
     feature: str
-    mean_size: float = Field(ge=0)
+    importance: float = Field(ge=0)
     share: float = Field(ge=0, le=1)
     strength: Literal["strong", "clear", "slight", "negligible"]
     direction: Literal["rising", "falling", "mixed", "none"]
@@ -54,7 +57,7 @@ class Overview(_Part):
     Attributes:
         method: Version of the computation; another one lets it be computed again.
         rows: Rows of the background whose contributions were looked at.
-        additive_unit: Unit of ``mean_size``.
+        additive_unit: Unit of ``importance``.
         score_unit: Unit of ``mean_scores``.
         features: All features, strongest first.
     """
@@ -67,7 +70,7 @@ class Overview(_Part):
 
     @model_validator(mode="after")
     def _check_order(self) -> Self:
-        sizes = [-feature.mean_size for feature in self.features]
+        sizes = [-feature.importance for feature in self.features]
         if sizes != sorted(sizes):
             raise ValueError("the strongest feature comes first")
         if len({feature.feature for feature in self.features}) != len(self.features):
