@@ -21,6 +21,7 @@ from explainer.attribution_methods.forest_layout import ForestLayout
 from explainer.attribution_methods.linear import ExactLinear
 from explainer.attribution_methods.method import AttributionComputer
 from explainer.attribution_methods.method_choice import COMPILE_FROM_PLAYERS
+from explainer.attribution_methods.table_cache import TableCache
 from explainer.attribution_methods.term_sums import TermSums
 from models.forest import Forest
 from models.linear_model import LinearModel, PointsTable
@@ -84,13 +85,16 @@ class ComputerPerBlock:
         return np.concatenate([computer.contributions_of(row[np.newaxis]) for computer in self._computers])
 
 
-def blocks_for(package: ModelPackage, position: int, *, budget_bytes: int) -> PreparedBlocks:
+def blocks_for(
+    package: ModelPackage, position: int, *, budget_bytes: int, cache: TableCache | None = None
+) -> PreparedBlocks:
     """Prepare what computes one score's contributions against blocks, where that is quick enough.
 
     Args:
         package: A verified package.
         position: Of the score; 0, or for several classes that of the class.
         budget_bytes: Memory that is left of what the model's explanations may hold.
+        cache: Where compiled tables are kept between starts; None to make them anew.
 
     Returns:
         What computes them, or why nothing does.
@@ -98,7 +102,8 @@ def blocks_for(package: ModelPackage, position: int, *, budget_bytes: int) -> Pr
     rows, weights = package.background.rows, package.background.weights
     match package.reading:
         case Forest():
-            return blocks_for_forest(package.reading.for_output(position), rows, weights, budget_bytes=budget_bytes)
+            forest = package.reading.for_output(position)
+            return blocks_for_forest(forest, rows, weights, budget_bytes=budget_bytes, cache=cache)
         case LinearModel():
             return blocks_for_closed_form(partial(ExactLinear, package.reading.for_output(position)), rows, weights)
         case PointsTable():
@@ -119,7 +124,12 @@ def blocks_for_closed_form(make: Maker, background_rows: Rows, background_weight
 
 
 def blocks_for_forest(
-    forest: Forest, background_rows: Rows, background_weights: Scores, *, budget_bytes: int
+    forest: Forest,
+    background_rows: Rows,
+    background_weights: Scores,
+    *,
+    budget_bytes: int,
+    cache: TableCache | None = None,
 ) -> PreparedBlocks:
     """Prepare block tables of a forest where they fit.
 
@@ -128,6 +138,7 @@ def blocks_for_forest(
         background_rows: Raw rows, shape (m, n_features).
         background_weights: Shape (m,), positive.
         budget_bytes: Memory that is left of what the model's explanations may hold.
+        cache: Where compiled tables are kept between starts; None to make them anew.
 
     Returns:
         The tables, or why there are none.
@@ -154,7 +165,7 @@ def blocks_for_forest(
     # Here and not above, because this loads numba, which small models never need.
     from explainer.attribution_methods.compiled_block_tables import CompiledBlockTables  # noqa: PLC0415
 
-    large = CompiledBlockTables(forest, background_rows, background_weights, blocks)
+    large = CompiledBlockTables(forest, background_rows, background_weights, blocks, cache=cache)
     return PreparedBlocks(computer=large, reason="The tables of all leaves and blocks fit.")
 
 
