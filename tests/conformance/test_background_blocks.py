@@ -176,8 +176,15 @@ def test_closed_forms_are_made_once_for_each_block() -> None:
     generator = np.random.default_rng(9)
     model = LinearModel(intercepts=np.array([0.5]), coefficients=generator.normal(size=(1, 4)))
     rows, weights, case = generator.normal(size=(200, 4)), generator.uniform(1, 2, 200), generator.normal(size=4)
-    prepared = blocks_for_closed_form(lambda some, their: ExactLinear(model, some, their), rows, weights).computer
+
+    def make(some: Numbers, their: Numbers) -> ExactLinear:
+        return ExactLinear(model, some, their)
+
+    prepared = blocks_for_closed_form(make, rows, weights, budget_bytes=10**6).computer
     assert prepared is not None
+    refused = blocks_for_closed_form(make, rows, weights, budget_bytes=prepared.memory_bytes - 1)
+    assert refused.computer is None
+    assert "MB are left" in refused.reason
     mean = prepared.shares @ prepared.contributions_of(case)
     whole = ExactLinear(model, rows, weights).contributions_of(case[np.newaxis])[0]
     np.testing.assert_allclose(mean, whole, rtol=0, atol=TOLERANCE)
