@@ -11,6 +11,7 @@ from benchmarks.correctness import compare_correctness
 from benchmarks.counterfactuals import compare_counterfactuals
 from benchmarks.http_service import compare_http
 from benchmarks.linear import compare_linear
+from benchmarks.reliability import compare_reliability
 
 BENCHMARKS: Mapping[str, Callable[[], None]] = {
     "correctness": compare_correctness,
@@ -18,6 +19,7 @@ BENCHMARKS: Mapping[str, Callable[[], None]] = {
     "linear": compare_linear,
     "black_box": compare_black_box,
     "counterfactuals": compare_counterfactuals,
+    "reliability": compare_reliability,
     "http": compare_http,
 }
 NAMES = ", ".join(BENCHMARKS)

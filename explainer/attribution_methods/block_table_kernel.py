@@ -12,11 +12,17 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from explainer.attribution_methods.compiled import compiled, inlined
+from explainer.attribution_methods.compiled import compiled, fetch_soon, inlined
 from explainer.attribution_methods.vector_sums import add_scaled
 
 Array = Any
 """numpy array; numba infers element types."""
+
+LEAVES_AHEAD = 12
+"""So many leaves before a line is read it is fetched from memory."""
+
+FETCHED_LINES, LINES_PER_FETCH = 7, 3
+"""Numbers of ten blocks that are fetched for a leaf, and how many of them one fetch brings: 20 bytes each of 64."""
 
 LARGEST = 32767.0
 """A table's numbers are 16-bit shares of the largest number of their leaf."""
@@ -62,11 +68,14 @@ class Tables(NamedTuple):
 class Space(NamedTuple):
     """Working memory: sets met at inner nodes and leaves of one tree, uint16; shares of sets and lines of one leaf.
 
-    The last column of ``patterns`` says whether any row meets exactly this set.
+    The last column of ``patterns`` says whether any row meets exactly this set. ``sets`` and ``losses`` are what one
+    row meets at all leaves, and where these sets' lines begin.
     """
 
     met: Array
     met_at_leaf: Array
+    sets: Array
+    losses: Array
     patterns: Array
     lines: Array
 
@@ -203,17 +212,23 @@ def add_contributions(values: Array, trees: BlockTrees, tables: Tables, space: S
             continue
         meet(values, trees, tree, space)
         for leaf in range(trees.first_leaf[tree], trees.first_leaf[tree + 1]):
-            first_player = trees.leaf_player_start[leaf]
-            depth = trees.leaf_player_start[leaf + 1] - first_player
-            full = (1 << depth) - 1
+            full = (1 << (trees.leaf_player_start[leaf + 1] - trees.leaf_player_start[leaf])) - 1
             a = np.int64(space.met_at_leaf[leaf - trees.first_leaf[tree]]) & full
-            loss, gains = trees.table_start[leaf] + trees.line_start[full + a], 0
-            for slot in range(depth):
-                # Without a branch: which way it goes is as good as random.
-                in_a = (a >> slot) & 1
-                gains += in_a
-                player = trees.leaf_player[first_player + slot]
-                add_scaled(found, player, tables.numbers, loss + in_a * gains, tables.unit[leaf])
+            space.sets[leaf] = a
+            space.losses[leaf] = trees.table_start[leaf] + trees.line_start[full + a]
+    n_leaves, n_blocks = len(trees.leaf_player_start) - 1, found.shape[1]
+    for leaf in range(n_leaves):
+        # Lines lie far apart in memory, so those of later leaves are fetched while these are added.
+        ahead = min(leaf + LEAVES_AHEAD, n_leaves - 1)
+        for line in range(0, FETCHED_LINES, LINES_PER_FETCH):
+            fetch_soon(tables.numbers, (space.losses[ahead] + line) * n_blocks)
+        first_player, a, loss, gains = trees.leaf_player_start[leaf], space.sets[leaf], space.losses[leaf], 0
+        for slot in range(trees.leaf_player_start[leaf + 1] - first_player):
+            # Without a branch: which way it goes is as good as random.
+            in_a = (a >> slot) & 1
+            gains += in_a
+            player = trees.leaf_player[first_player + slot]
+            add_scaled(found, player, tables.numbers, loss + in_a * gains, tables.unit[leaf])
 
 
 @inlined

@@ -21,6 +21,7 @@ from explainer.attribution_methods.forest_layout import ForestLayout
 from explainer.attribution_methods.linear import ExactLinear
 from explainer.attribution_methods.method import AttributionComputer
 from explainer.attribution_methods.method_choice import COMPILE_FROM_PLAYERS
+from explainer.attribution_methods.table_cache import TableCache
 from explainer.attribution_methods.term_sums import TermSums
 from models.forest import Forest
 from models.linear_model import LinearModel, PointsTable
@@ -84,13 +85,16 @@ class ComputerPerBlock:
         return np.concatenate([computer.contributions_of(row[np.newaxis]) for computer in self._computers])
 
 
-def blocks_for(package: ModelPackage, position: int, *, budget_bytes: int) -> PreparedBlocks:
+def blocks_for(
+    package: ModelPackage, position: int, *, budget_bytes: int, cache: TableCache | None = None
+) -> PreparedBlocks:
     """Prepare what computes one score's contributions against blocks, where that is quick enough.
 
     Args:
         package: A verified package.
         position: Of the score; 0, or for several classes that of the class.
         budget_bytes: Memory that is left of what the model's explanations may hold.
+        cache: Where compiled tables are kept between starts; None to make them anew.
 
     Returns:
         What computes them, or why nothing does.
@@ -98,28 +102,49 @@ def blocks_for(package: ModelPackage, position: int, *, budget_bytes: int) -> Pr
     rows, weights = package.background.rows, package.background.weights
     match package.reading:
         case Forest():
-            return blocks_for_forest(package.reading.for_output(position), rows, weights, budget_bytes=budget_bytes)
+            forest = package.reading.for_output(position)
+            return blocks_for_forest(forest, rows, weights, budget_bytes=budget_bytes, cache=cache)
         case LinearModel():
-            return blocks_for_closed_form(partial(ExactLinear, package.reading.for_output(position)), rows, weights)
+            make: Maker = partial(ExactLinear, package.reading.for_output(position))
         case PointsTable():
-            return blocks_for_closed_form(partial(ExactLinear, package.reading), rows, weights)
+            make = partial(ExactLinear, package.reading)
         case TermModel():
-            return blocks_for_closed_form(partial(TermSums, package.reading.for_output(position)), rows, weights)
+            make = partial(TermSums, package.reading.for_output(position))
         case None:
             return PreparedBlocks(computer=None, reason="The model would have to be asked ten times as often.")
+    return blocks_for_closed_form(make, rows, weights, budget_bytes=budget_bytes)
 
 
-def blocks_for_closed_form(make: Maker, background_rows: Rows, background_weights: Scores) -> PreparedBlocks:
-    """Prepare a method that costs next to nothing once for each block; see :class:`ComputerPerBlock`."""
+def blocks_for_closed_form(
+    make: Maker, background_rows: Rows, background_weights: Scores, *, budget_bytes: int
+) -> PreparedBlocks:
+    """Prepare a method that costs next to nothing once for each block; see :class:`ComputerPerBlock`.
+
+    Args:
+        make: Prepares the method for a background.
+        background_rows: Raw rows, shape (m, n_features).
+        background_weights: Shape (m,), positive.
+        budget_bytes: Memory that is left of what the model's explanations may hold.
+
+    Returns:
+        The methods, or why there are none.
+    """
     blocks = split_background(background_rows, background_weights)
     if blocks is None:
         return _too_few_rows(background_rows)
     computer = ComputerPerBlock(make, background_rows, background_weights, blocks)
+    if computer.memory_bytes > budget_bytes:
+        return _too_large(computer.memory_bytes, budget_bytes)
     return PreparedBlocks(computer=computer, reason="The closed form is made once for each block.")
 
 
 def blocks_for_forest(
-    forest: Forest, background_rows: Rows, background_weights: Scores, *, budget_bytes: int
+    forest: Forest,
+    background_rows: Rows,
+    background_weights: Scores,
+    *,
+    budget_bytes: int,
+    cache: TableCache | None = None,
 ) -> PreparedBlocks:
     """Prepare block tables of a forest where they fit.
 
@@ -128,6 +153,7 @@ def blocks_for_forest(
         background_rows: Raw rows, shape (m, n_features).
         background_weights: Shape (m,), positive.
         budget_bytes: Memory that is left of what the model's explanations may hold.
+        cache: Where compiled tables are kept between starts; None to make them anew.
 
     Returns:
         The tables, or why there are none.
@@ -147,14 +173,11 @@ def blocks_for_forest(
         )
     needed = int(numbers_of_leaf(depths).sum()) * _COMPILED_ROW_BYTES
     if needed > budget_bytes:
-        return PreparedBlocks(
-            computer=None,
-            reason=f"Block tables would take {needed / 2**20:.0f} MB; {budget_bytes / 2**20:.0f} MB are left.",
-        )
+        return _too_large(needed, budget_bytes)
     # Here and not above, because this loads numba, which small models never need.
     from explainer.attribution_methods.compiled_block_tables import CompiledBlockTables  # noqa: PLC0415
 
-    large = CompiledBlockTables(forest, background_rows, background_weights, blocks)
+    large = CompiledBlockTables(forest, background_rows, background_weights, blocks, cache=cache)
     return PreparedBlocks(computer=large, reason="The tables of all leaves and blocks fit.")
 
 
@@ -167,4 +190,11 @@ def _too_few_rows(rows: Rows) -> PreparedBlocks:
     return PreparedBlocks(
         computer=None,
         reason=f"{len(rows)} background rows cannot be split into {N_BLOCKS} blocks of {MIN_ROWS_PER_BLOCK} or more.",
+    )
+
+
+def _too_large(needed_bytes: int, left_bytes: int) -> PreparedBlocks:
+    return PreparedBlocks(
+        computer=None,
+        reason=f"Tables for blocks would take {needed_bytes / 2**20:.0f} MB; {left_bytes / 2**20:.0f} MB are left.",
     )

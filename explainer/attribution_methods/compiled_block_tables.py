@@ -28,8 +28,12 @@ from explainer.attribution_methods.block_table_kernel import (
 )
 from explainer.attribution_methods.choose_blocks import numbers_of_leaf
 from explainer.attribution_methods.forest_layout import ForestLayout
+from explainer.attribution_methods.table_cache import TableCache, fingerprint_of
 from models.forest import Forest
 from models.scoring_model import Rows, Scores
+
+VERSION = "compiled-block-tables/1"
+"""Of what the tables hold and how they are laid out; another one finds no file of this one."""
 
 _DEVIATIONS = 8
 
@@ -44,6 +48,7 @@ class CompiledBlockTables:
         background_rows: Raw rows, shape (m, n_features).
         background_weights: Shape (m,), positive; only their proportions count.
         blocks: Block of each row, see :func:`split_background`.
+        cache: Where tables are kept between starts; None to make them anew.
 
     Attributes:
         shares: Share of the background's weight that each block holds, shape (n_blocks,).
@@ -52,7 +57,15 @@ class CompiledBlockTables:
         memory_bytes: Memory held, nearly all of it tables.
     """
 
-    def __init__(self, forest: Forest, background_rows: Rows, background_weights: Scores, blocks: BlockNumbers) -> None:
+    def __init__(
+        self,
+        forest: Forest,
+        background_rows: Rows,
+        background_weights: Scores,
+        blocks: BlockNumbers,
+        *,
+        cache: TableCache | None = None,
+    ) -> None:
         layout = ForestLayout.of(forest)
         depths = layout.leaf_players
         sizes = numbers_of_leaf(depths)
@@ -72,17 +85,9 @@ class CompiledBlockTables:
             table_start=_starts(sizes)[:-1],
             line_start=_line_starts(int(depths.max())),
         )
-        self._tables = Tables(
-            numbers=np.zeros((int(sizes.sum()), N_BLOCKS), dtype=np.int16),
-            unit=np.zeros(len(depths), dtype=np.float32),
-        )
         within = shares_within_blocks(blocks, background_weights)
-        fill_tables(
-            BlockRows(forest.encode(background_rows), within, blocks),
-            self._trees,
-            _factors(int(depths.max())),
-            self._space(sets=_most_sets(depths, self._trees.first_leaf), numbers=int(sizes.max())),
-            self._tables,
+        self._tables = _kept_or_made(
+            BlockRows(np.ascontiguousarray(forest.encode(background_rows)), within, blocks), self._trees, sizes, cache
         )
         # A rounded number is off by a twelfth of a squared unit in the mean square; float32 adds up to 2^-24 each time.
         unit = float(np.sqrt((self._tables.unit.astype(np.float64) ** 2).sum()))
@@ -97,13 +102,45 @@ class CompiledBlockTables:
         add_contributions(columns, self._trees, self._tables, self._space(), found)
         return found.T.astype(np.float64)
 
-    def _space(self, *, sets: int = 0, numbers: int = 0) -> Space:
-        return Space(
-            met=np.zeros(max(1, int(np.diff(self._trees.first_inner).max())), dtype=np.uint16),
-            met_at_leaf=np.zeros(int(np.diff(self._trees.first_leaf).max()), dtype=np.uint16),
-            patterns=np.zeros((sets, N_BLOCKS + 1)),
-            lines=np.zeros((numbers, N_BLOCKS)),
-        )
+    def _space(self) -> Space:
+        return _working_memory(self._trees, sets=0, numbers=0)
+
+
+def _kept_or_made(rows: BlockRows, trees: BlockTrees, sizes: Positions, cache: TableCache | None) -> Tables:
+    if cache is None:
+        return _made(rows, trees, sizes)
+    number_key, unit_key = (fingerprint_of(f"{VERSION} {part}", *rows, *trees) for part in Tables._fields)
+    numbers = cache.load(number_key, (int(sizes.sum()), N_BLOCKS), np.dtype(np.int16))
+    unit = cache.load(unit_key, sizes.shape, np.dtype(np.float32))
+    if numbers is None or unit is None:
+        tables = _made(rows, trees, sizes)
+        cache.keep(number_key, tables.numbers)
+        cache.keep(unit_key, tables.unit)
+        return tables
+    # Copied, because what is read from a file cannot be written to, and would be another type for compiled code.
+    return Tables(numbers=numbers.copy(), unit=unit.copy())
+
+
+def _made(rows: BlockRows, trees: BlockTrees, sizes: Positions) -> Tables:
+    depths = np.diff(trees.leaf_player_start)
+    tables = Tables(
+        numbers=np.zeros((int(sizes.sum()), N_BLOCKS), dtype=np.int16), unit=np.zeros(len(sizes), dtype=np.float32)
+    )
+    space = _working_memory(trees, sets=_most_sets(depths, trees.first_leaf), numbers=int(sizes.max()))
+    fill_tables(rows, trees, _factors(int(depths.max())), space, tables)
+    return tables
+
+
+def _working_memory(trees: BlockTrees, *, sets: int, numbers: int) -> Space:
+    n_leaves = len(trees.leaf_value)
+    return Space(
+        met=np.zeros(max(1, int(np.diff(trees.first_inner).max())), dtype=np.uint16),
+        met_at_leaf=np.zeros(int(np.diff(trees.first_leaf).max()), dtype=np.uint16),
+        sets=np.zeros(n_leaves, dtype=np.int64),
+        losses=np.zeros(n_leaves, dtype=np.int64),
+        patterns=np.zeros((sets, N_BLOCKS + 1)),
+        lines=np.zeros((numbers, N_BLOCKS)),
+    )
 
 
 def _starts(sizes: Positions | list[int]) -> Positions:

@@ -12,6 +12,7 @@ from explainer.attribution_methods.background_blocks import BlockContributions
 from explainer.attribution_methods.choose import PreparedMethod, one_score_of
 from explainer.attribution_methods.choose_blocks import blocks_for
 from explainer.attribution_methods.method import AttributionComputer
+from explainer.attribution_methods.table_cache import TableCache
 from explainer.explanations.assess_reliability import assess_reliability
 from explainer.explanations.attribution import Attribution
 from explainer.explanations.model_outcome import ModelOutcome, outcomes_by_score
@@ -43,7 +44,11 @@ class CaseReliability:
 
     @classmethod
     def prepare(
-        cls, package: ModelPackage, methods: Sequence[PreparedMethod], spreads: Sequence[float]
+        cls,
+        package: ModelPackage,
+        methods: Sequence[PreparedMethod],
+        spreads: Sequence[float],
+        cache: TableCache | None = None,
     ) -> "CaseReliability":
         """Prepare a package, and hold its methods for explanations against independent ones.
 
@@ -52,6 +57,7 @@ class CaseReliability:
             methods: Compute the contributions of explanations: one method, or one for each class; what they leave of
                 the memory allowed is there for block tables.
             spreads: How much each feature typically differs between people, in its own unit.
+            cache: Where tables are kept between starts; None makes them anew.
 
         Returns:
             What assesses cases.
@@ -63,7 +69,7 @@ class CaseReliability:
         blocks: list[BlockContributions | None] = []
         agreements: list[Agreement] = []
         for position, method in enumerate(methods):
-            prepared = blocks_for(package, position, budget_bytes=method.choice.free_bytes)
+            prepared = blocks_for(package, position, budget_bytes=method.choice.free_bytes, cache=cache)
             LOG.info("%s: ten blocks of the background, %s", package.card.slug, prepared)
             blocks.append(prepared.computer)
             agreements += _agreements(package, position, method.computer, prepared.computer)

@@ -68,7 +68,7 @@ class ExplainedModel:
         mean = np.average(scores, axis=0, weights=weights)
         methods = methods_for(package, cache=cache)
         space = SearchSpace.of(package)
-        reliability = CaseReliability.prepare(package, methods, space.spreads)
+        reliability = CaseReliability.prepare(package, methods, space.spreads, cache)
         methods = tuple(
             method.charged("tables for blocks of the background", held)
             for method, held in zip(methods, reliability.memory_bytes, strict=True)

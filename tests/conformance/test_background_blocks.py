@@ -1,13 +1,14 @@
 """Every way to contributions against blocks gives those of an exact method that knows this block alone."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from explainer.attribution_methods import block_tables
+from explainer.attribution_methods import block_tables, compiled_block_tables
 from explainer.attribution_methods.background_blocks import N_BLOCKS, BlockContributions, split_background
 from explainer.attribution_methods.block_tables import BlockTables
 from explainer.attribution_methods.choose_blocks import (
@@ -18,6 +19,7 @@ from explainer.attribution_methods.choose_blocks import (
 from explainer.attribution_methods.compiled_block_tables import CompiledBlockTables
 from explainer.attribution_methods.exact_forest import ExactForest
 from explainer.attribution_methods.linear import ExactLinear
+from explainer.attribution_methods.table_cache import TableCache
 from models.forest import Forest, read_forest
 from models.linear_model import LinearModel
 from tests.conformance.checks_attribution import TOLERANCE, Numbers
@@ -174,8 +176,42 @@ def test_closed_forms_are_made_once_for_each_block() -> None:
     generator = np.random.default_rng(9)
     model = LinearModel(intercepts=np.array([0.5]), coefficients=generator.normal(size=(1, 4)))
     rows, weights, case = generator.normal(size=(200, 4)), generator.uniform(1, 2, 200), generator.normal(size=4)
-    prepared = blocks_for_closed_form(lambda some, their: ExactLinear(model, some, their), rows, weights).computer
+
+    def make(some: Numbers, their: Numbers) -> ExactLinear:
+        return ExactLinear(model, some, their)
+
+    prepared = blocks_for_closed_form(make, rows, weights, budget_bytes=10**6).computer
     assert prepared is not None
+    refused = blocks_for_closed_form(make, rows, weights, budget_bytes=prepared.memory_bytes - 1)
+    assert refused.computer is None
+    assert "MB are left" in refused.reason
     mean = prepared.shares @ prepared.contributions_of(case)
     whole = ExactLinear(model, rows, weights).contributions_of(case[np.newaxis])[0]
     np.testing.assert_allclose(mean, whole, rtol=0, atol=TOLERANCE)
+
+
+def test_kept_tables_give_the_same_bits_and_damaged_ones_are_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generator = np.random.default_rng(10)
+    trees = random_forest(generator, n_features=6, n_trees=4, depth=5)
+    rows, weights, case = random_rows(generator, 150, 6), np.ones(150), random_rows(generator, 1, 6)[0]
+    blocks, cache = split_background(rows, weights), TableCache(tmp_path)
+    assert blocks is not None
+
+    def found(weights: Numbers = weights) -> Numbers:
+        return CompiledBlockTables(trees, rows, weights, blocks, cache=cache).contributions_of(case)
+
+    first, filled = found(), []
+    fill = compiled_block_tables.fill_tables
+    monkeypatch.setattr(compiled_block_tables, "fill_tables", lambda *parts: (filled.append(1), fill(*parts)))
+    assert np.array_equal(found(), first)
+    assert filled == [], "the second time they are read"
+    assert not np.array_equal(found(generator.uniform(1, 2, 150)), first)
+    assert filled == [1], "other weights have other tables"
+    for file in tmp_path.iterdir():
+        content = bytearray(file.read_bytes())
+        content[-1] ^= 1
+        file.write_bytes(content)
+    assert np.array_equal(found(), first)
+    assert filled == [1, 1]

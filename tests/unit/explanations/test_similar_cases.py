@@ -1,3 +1,5 @@
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -116,3 +118,30 @@ def test_fewer_than_ten_cases_are_never_told(changes: dict[str, float]) -> None:
     assert not SimilarCases(**valid).rare  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="imilar cases"):
         SimilarCases(**{**valid, **changes})  # type: ignore[arg-type]
+
+
+def test_the_reach_is_that_of_sorting_all_rows_whatever_the_weights_are() -> None:
+    generator = np.random.default_rng(4)
+    rows = np.column_stack([np.round(generator.normal(size=500), 1), np.zeros(500), np.zeros(500)])
+    for weights in (np.ones(500), generator.pareto(0.6, 500) + 0.01, np.where(rows[:, 0] > 0, 100.0, 0.001)):
+        group = ComparisonGroup(rows, weights, ["granted"] * 500, features=FEATURES, spreads=(1.0, 1.0, 1.0), read=(0,))
+        wanted = max(10.0, 0.02 * weights.sum())
+        for case in (-2.0, 0.0, 0.7):
+            squares = (rows[:, 0] - case) ** 2
+            order = np.argsort(squares, kind="stable")
+            last = max(int(np.searchsorted(np.cumsum(weights[order]), wanted)), MIN_ROWS - 1)
+            found = group.similar_to(np.array([case, 0.0, 0.0]), "granted")
+            if found is not None:
+                assert found.distance == pytest.approx(np.sqrt(squares[order[last]]), abs=1e-9)
+
+
+def test_where_every_combination_is_in_the_background_none_is_rare_and_ties_are_whole() -> None:
+    values = np.array(list(product(range(3), repeat=6)), dtype=np.float64)
+    three = [feature(f"f{number}", "category", categories=("a", "b", "c")) for number in range(6)]
+    group = ComparisonGroup(
+        values, np.ones(len(values)), ["granted"] * len(values), features=three, spreads=(1.0,) * 6, read=range(6)
+    )
+    found = [group.similar_to(row, "granted") for row in values[::7]]
+    # Itself, twelve with one other category, and sixty with two.
+    assert {(one.rows, one.rare) for one in found if one is not None} == {(73, False)}
+    assert SimilarCases(rows=10, weight=10, same_outcome_per_100=0, distance=1 + 1e-12, usual_distance=1).rare is False
