@@ -1,5 +1,6 @@
 """Models whose additive score is a sum with one part per feature: linear models and tables of points (scorecards)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
@@ -36,6 +37,19 @@ class AdditiveModel(ScoringModel, Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class FeatureForms:
+    """What is known about how a raw feature becomes its columns.
+
+    Attributes:
+        straight: Features whose numbers are only moved and scaled, so that their part is a straight line.
+        listed: Features that have only so many values, numbered from 0: categories, and yes-or-no.
+    """
+
+    straight: frozenset[int]
+    listed: Mapping[int, int]
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class LinearModel:
     """A weighted sum of the columns that are made from the values, or one such sum for each class or target.
@@ -45,12 +59,14 @@ class LinearModel:
         coefficients: Shape (n_outputs, n_columns), additive unit per unit of the column.
         link: How the score follows from the additive score.
         encoding: How raw features become columns; none means the columns are the raw features in 64 bits.
+        forms: What is known about that way; none if nothing is.
     """
 
     intercepts: NDArray[np.float64]
     coefficients: NDArray[np.float64]
     link: Link = "logistic"
     encoding: Encoding | None = None
+    forms: FeatureForms | None = None
 
     def __post_init__(self) -> None:
         n_columns = None if self.encoding is None else len(self.encoding.feature_of_column)

@@ -69,6 +69,20 @@ _CELL_BY_CELL = frozenset(
         "Xor",
     }
 )
+_MOVING_CELLS = frozenset(
+    {
+        "ArrayFeatureExtractor",
+        "Concat",
+        "FeatureVectorizer",
+        "Flatten",
+        "Gather",
+        "Identity",
+        "Reshape",
+        "Split",
+        "Squeeze",
+        "Unsqueeze",
+    }
+)
 _PASSING_ON = frozenset(("Cast", "Concat", "Identity", "Gather", "ArrayFeatureExtractor", "Constant"))
 
 
@@ -294,6 +308,28 @@ class Provenance(CellProvenance):
             column = int(np.flatnonzero(origins == _CONSTANT)[0])
             raise UnsupportedModelError(f"Column {column} before the {self._graph.scorer} depends on no feature.")
         return origins
+
+    @cached_property
+    def straight_features(self) -> frozenset[int]:
+        """Raw features whose numbers are only moved and scaled on their way; missing values may be filled in."""
+        owners = frozenset(self.columns.tolist())
+        kinds = (TensorProto.FLOAT, TensorProto.DOUBLE)
+        bent = {tensor.name for tensor in self._graph.inputs if tensor.element_type not in kinds}
+        bent |= {tensor for tensor, node in self._followed.items() if not self._keeps_lines_straight(node)}
+        return owners.difference(*(self._known[tensor].ravel().tolist() for tensor in bent))
+
+    def _keeps_lines_straight(self, node: NodeProto) -> bool:
+        changing = [place for place, name in enumerate(node.input) if name not in self._graph.constants]
+        if node.op_type in ("Add", "Sub", "Mul"):
+            return len(changing) == 1
+        if node.op_type == "Div":
+            return changing == [0]
+        if node.op_type == "Cast":
+            return attributes_of(node)["to"] in (TensorProto.FLOAT, TensorProto.DOUBLE)
+        if node.op_type == "Imputer":
+            # It fills in where it finds this value, and only "not a number" is no number.
+            return bool(np.isnan(attributes_of(node).get("replaced_value_float", 0.0)))
+        return node.op_type in _MOVING_CELLS or node.op_type == "Scaler"
 
     @property
     def values_are_raw(self) -> bool:

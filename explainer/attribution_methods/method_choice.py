@@ -31,11 +31,15 @@ _PLAYERS_IN_16_BITS = 2**16
 
 
 class MethodName(StrEnum):
-    """The exact methods for forests."""
+    """The methods; the first three are for forests."""
 
     LEAF_TABLES = "leaf_tables"
     COMPILED_LEAF_TABLES = "compiled_leaf_tables"
     DEEP_FOREST = "deep_forest"
+    CLOSED_FORM = "closed_form"
+    TERM_SUMS = "term_sums"
+    EXACT_ENUMERATION = "exact_enumeration"
+    SAMPLED_PERMUTATION = "sampled_permutation"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Sums of terms pass the checks of every method, with tables and through a runtime, and broken twins are caught."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -265,3 +266,13 @@ def test_value_no_term_knows_is_refused() -> None:
         TermSums(strict, missing, np.ones(1))
     with pytest.raises(ModelFeaturesMismatchError, match="the value 3 of feature 2"):
         computer.contributions_of(np.array([[1500.0, 40.0, 3.0, 1.0]]))
+
+
+@pytest.mark.parametrize("kind", ["tables", "onnx"])
+def test_sixteen_threads_get_the_numbers_of_one(kind: str) -> None:
+    rows = reference()["rows"]
+    computer = TermSums(trained(kind), rows, np.ones(len(rows)))
+    alone = computer.contributions_of(rows)
+    with ThreadPoolExecutor(16) as pool:
+        together = list(pool.map(lambda row: computer.contributions_of(row[np.newaxis])[0], [*rows, *rows[::-1]]))
+    assert np.array_equal(together, [*alone, *alone[::-1]])
