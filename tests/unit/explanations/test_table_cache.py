@@ -99,6 +99,14 @@ def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: p
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_a_killed_process_left_behind_is_removed_and_what_others_write_is_not(tmp_path: Path) -> None:
+    for name in ("old.partial", "new.partial"):
+        (tmp_path / name).write_bytes(b"half")
+    os.utime(tmp_path / "old.partial", (1_000, 1_000))
+    kept(tmp_path)
+    assert [path.name for path in tmp_path.glob("*.partial")] == ["new.partial"]
+
+
 def test_the_folder_is_for_this_user_alone(tmp_path: Path) -> None:
     kept(tmp_path / "tables")
     assert (tmp_path / "tables").stat().st_mode & 0o077 == 0
