@@ -1,91 +1,192 @@
-"""Exact attributions against shap's tree explainer, in one run."""
+"""Exact attributions against shap, woodelf and plain prediction, each in one run; about five minutes on two cores."""
 
-import json
-import os
-import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import onnxruntime
 
-from benchmarks.peers import PEERS, peer_environment
+from benchmarks.explaining_peer import ExplainingPeer, explaining_peer
 from benchmarks.synthetic_forests import deep_forest
-from explainer.attribution_methods.choose import prepare_method
-from models.catalogue import bundled_packages_folder
+from benchmarks.trained_models import TrainedModel, trained_model
+from explainer.attribution_methods.choose import PreparedMethod, prepare_method
+from explainer.attribution_methods.table_cache import TableCache
 from models.forest import Forest
-from models.package import load_package
 
-ROWS = 200
-ROUNDS = 3
-ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+MANY = 10_000
+MEGABYTE = 2**20
+HEADING = (
+    f"{'':<44}{'ours ms':>10}{'peer ms':>10}{'ratio':>9}{'wanted':>9}  {'met':<4}{'difference':>11}{'MB':>7}  method"
+)
 
 
 def compare_attribution() -> None:
-    """Print how our exact values compare with shap's, in time and in value."""
-    package = load_package(bundled_packages_folder() / "wohngeld")
-    background = package.background.rows
-    peer = peer_environment("shap_tree_explainer")
-    print("Exact interventional Shapley values, one thread, against a cached shap.TreeExplainer.")
-    print("ms: median wall time of one call; ratio: of processor times, which other work on the machine moves less")
-    heading = f"{'background':>12} {'rows':>6} {'ours ms':>10} {'shap ms':>10} {'ratio':>8}"
-    print(f"{'':<24}{heading} {'largest difference':>20} {'MB':>6}  method")
-    for size in (100, len(background)):
-        measure("wohngeld", package.forest, background[:size], package.reference_rows[:ROWS], peer)
+    """Print how our exact values compare with peers, in time and in value."""
+    print(
+        "Exact interventional Shapley values on one thread. Ours and the peer take turns; ms: median wall time of one"
+    )
+    print("call; ratio: of processor times, which other work on the machine moves less; difference: largest, in value.")
+    boosting, wide = trained_model("boosting_300x31"), trained_model("boosting_315_features")
+    print("\nOne row, against a cached shap.TreeExplainer that uses the whole background\n" + HEADING)
+    compare_rows("300 trees of 31 leaves", boosting.forest(), boosting.rows, n_background=100, n_rows=40, wanted=25)
+    compare_rows("300 trees of 31 leaves", boosting.forest(), boosting.rows, n_background=1000, n_rows=15, wanted=200)
+    compare_rows("500 trees, 315 features", wide.forest(), wide.rows, n_background=100, n_rows=30, wanted=50)
     for depth in (12, 16):
         synthetic = deep_forest(depth)
-        for size, n_rows in ((100, 20), (1000, 6)):
-            rows = synthetic.rows[-n_rows:]
-            measure(f"200 trees, depth {depth}", synthetic.forest, synthetic.rows[:size], rows, peer)
-    many = background[np.arange(10_000) % len(background)]
-    measure("wohngeld, in one call", package.forest, background[:100], many, peer, together=True)
-    measure("wohngeld, in one call", package.forest, background, many[:1000], peer, together=True)
+        for n_background, n_rows, wanted in ((100, 20, 15), (1000, 7, 35)):
+            name = f"random forest 200 x depth {depth}"
+            rows = synthetic.rows
+            compare_rows(name, synthetic.forest, rows, n_background=n_background, n_rows=n_rows, wanted=wanted)
+    print("\nOne raw row with its preprocessing, against onnxruntime's prediction alone")
+    compare_with_prediction(trained_model("one_hot_boosting"))
+    print(f"\n{MANY:,} rows in one call, rows a second; peers explain as many rows as named")
+    compare_batches(boosting, n_background=100, shap_rows=200, wanted=(70, 4))
+    compare_batches(boosting, n_background=1000, shap_rows=20, wanted=(70, None))
+    print("\nA restart, 300 trees of 31 leaves, background 1,000")
+    compare_restarts(boosting)
 
 
-def measure(
-    name: str, forest: Forest, background: np.ndarray, rows: np.ndarray, peer: Path, *, together: bool = False
-) -> None:
-    """Time ours and the peer's alternating, each on one thread, and compare the values.
+def compare_rows(name: str, forest: Forest, rows: np.ndarray, *, n_background: int, n_rows: int, wanted: float) -> None:
+    """Let both explain the same rows one by one, in turns.
 
     Args:
         name: What is measured.
         forest: The trees.
-        background: Shape (m, n_features), equal weights.
-        rows: Rows to explain, shape (n_rows, n_features).
-        peer: Python of the peer's environment.
-        together: Whether all rows are explained in one call.
+        rows: The first are the background, with equal weights; the last are explained.
+        n_background: Background rows.
+        n_rows: Rows to explain.
+        wanted: Ratio that is aimed at.
     """
-    prepared = prepare_method(forest, background, np.ones(len(background)), many_rows=together, threads=1)
-    computer = prepared.computer
-    parts = [rows] if together else [row[np.newaxis] for row in rows]
-    ours, theirs = [], []
-    with TemporaryDirectory() as folder:
-        _share(forest, background, rows, Path(folder))
-        command = [peer, PEERS / "shap_tree_explainer" / "explain.py", folder, *(["--together"] if together else [])]
-        for _ in range(ROUNDS):
-            times = []
-            for part in parts:
-                begin, processor_begin = time.perf_counter(), time.process_time()
-                computer.contributions_of(part)
-                times.append((time.perf_counter() - begin, time.process_time() - processor_begin))
-            ours.append(np.median(times, axis=0))
-            answer = subprocess.run(command, check=True, capture_output=True, text=True, env=ONE_THREAD)  # noqa: S603 -- our own script in the peer's environment
-            result = json.loads(answer.stdout)
-            theirs.append((result["median_seconds"], result["median_processor_seconds"]))
-        difference = float(np.abs(np.array(result["values"]) - computer.contributions_of(rows)).max())
-    fast, slow = np.min(ours, axis=0), np.min(theirs, axis=0)
+    background, explained = rows[:n_background], rows[-n_rows:]
+    prepared = prepare_method(forest, background, np.ones(n_background), threads=1)
+    ours, theirs, differences = [], [], []
+    with explaining_peer("shap_tree_explainer", forest, background, explained) as peer:
+        for number in range(n_rows):
+            row = explained[number : number + 1]
+            prepared.computer.contributions_of(rows[:1])  # another row, so that only the code is warm after waiting
+            ours.append(seconds_of(lambda row=row: prepared.computer.contributions_of(row)))
+            answer = peer.explain(number, number + 1)
+            theirs.append((answer.seconds, answer.processor_seconds))
+            differences.append(np.abs(prepared.computer.contributions_of(row) - answer.values).max())
+    fast, slow = np.median(ours, axis=0), np.median(theirs, axis=0)
+    ratio = slow[1] / fast[1]
     print(
-        f"{name:<24}{len(background):>12} {len(rows):>6} {fast[0] * 1e3:>10.3f} {slow[0] * 1e3:>10.3f} "
-        f"{slow[1] / fast[1]:>7.1f}x {difference:>20.1e} {prepared.choice.memory_bytes / 2**20:>6.1f}  "
-        f"{prepared.choice.name}",
+        f"{f'{name}, background {n_background:,}':<44}{fast[0] * 1e3:>10.3f}{slow[0] * 1e3:>10.2f}{ratio:>8.1f}x"
+        f"{wanted:>8.0f}x  {met(ratio >= wanted):<4}{max(differences):>11.1e}"
+        f"{prepared.choice.memory_bytes / MEGABYTE:>7.1f}  {prepared.choice.name}",
         flush=True,
     )
 
 
-def _share(forest: Forest, background: np.ndarray, rows: np.ndarray, folder: Path) -> None:
-    arrays = {"n_trees": np.array(len(forest.trees)), "background": background, "rows": rows}
-    arrays["base_value"] = np.array(forest.base_value)
-    for number, tree in enumerate(forest.trees):
-        for name in ("left", "right", "feature", "threshold", "value"):
-            arrays[f"{name}_{number}"] = getattr(tree, name)
-    np.savez(folder / "forest.npz", **arrays)
+def compare_with_prediction(model: TrainedModel, *, wanted: float = 2.5) -> None:
+    """Explain raw rows, texts and all, and predict the same rows by onnxruntime alone, in turns."""
+    forest = model.forest()
+    background, explained = model.rows[:100], model.rows[-400:]
+    prepared = prepare_method(forest, background, np.ones(100), threads=1)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    session = onnxruntime.InferenceSession(model.onnx_bytes, options, providers=["CPUExecutionProvider"])
+    ours, theirs = [], []
+    for row in explained[:, np.newaxis]:
+        tables = inputs_of(model, row[0])
+        ours.append(seconds_of(lambda row=row: prepared.computer.contributions_of(row)))
+        theirs.append(seconds_of(lambda tables=tables: session.run(None, tables)))
+    sums = prepared.computer.contributions_of(explained).sum(axis=1) + prepared.computer.expected_value
+    gap = np.abs(sums - forest.additive_score(explained)).max()
+    fast, slow = np.median(theirs, axis=0)[0], np.median(ours, axis=0)[0]
+    print(
+        f"150 trees behind one-hot and scaler, 12 features: explained in {slow * 1e6:.1f} us, predicted in "
+        f"{fast * 1e6:.1f} us: {slow / fast:.2f} times (wanted: at most {wanted}; met: {met(slow / fast <= wanted)}); "
+        f"sums miss the score by {gap:.1e}; {prepared.choice.name}",
+        flush=True,
+    )
+
+
+def inputs_of(model: TrainedModel, row: np.ndarray) -> dict[str, np.ndarray]:
+    """Make what a caller of onnxruntime would hand over."""
+    tables = {}
+    for name, count, value in zip(model.feature_names, model.category_counts, row, strict=True):
+        tables[name] = np.array([[f"c{int(value)}"]], dtype=object) if count else np.array([[value]], dtype=np.float32)
+    return tables
+
+
+def compare_batches(
+    model: TrainedModel, *, n_background: int, shap_rows: int, wanted: tuple[float, float | None]
+) -> None:
+    """Explain many rows in one call, on one thread and on two; peers fewer, so that nobody waits for an hour."""
+    forest, background = model.forest(), model.rows[:n_background]
+    explained = model.rows[-MANY:]
+    one, two = (batch_method(forest, background, threads) for threads in (1, 2))
+    one.computer.contributions_of(explained)
+    rates = [MANY / seconds_of(lambda: one.computer.contributions_of(explained))[1] for _ in range(2)]
+    with explaining_peer("shap_tree_explainer", forest, background, explained) as peer:
+        shap_rate, shap_difference = peer_rate(peer, shap_rows, one, explained)
+    rates += [MANY / seconds_of(lambda: one.computer.contributions_of(explained))[1] for _ in range(2)]
+    ours = float(np.median(rates))
+    alternating = [
+        [seconds_of(lambda method=method: method.computer.contributions_of(explained))[0] for method in (one, two)]
+        for _ in range(3)
+    ]
+    gain = float(np.median([single / double for single, double in alternating]))
+    print(
+        f"background {n_background:,}: ours {ours:,.0f}; shap {shap_rate:,.1f} ({shap_rows} rows): "
+        f"{ours / shap_rate:.0f}x, wanted {wanted[0]}x, met: {met(ours / shap_rate >= wanted[0])}, "
+        f"difference {shap_difference:.1e}; "
+        f"two threads {gain:.2f} times as fast as one, {two.choice.memory_bytes / MEGABYTE:.1f} MB",
+        flush=True,
+    )
+    if wanted[1] is not None:
+        with explaining_peer("woodelf", forest, background, explained) as peer:
+            rate, difference = peer_rate(peer, MANY, one, explained)
+        print(
+            f"background {n_background:,}: ours {ours:,.0f}; woodelf-explainer {rate:,.0f} ({MANY:,} rows): "
+            f"{ours / rate:.1f}x, wanted {wanted[1]}x, met: {met(ours / rate >= wanted[1])}, "
+            f"difference {difference:.1e}",
+            flush=True,
+        )
+
+
+def batch_method(forest: Forest, background: np.ndarray, threads: int) -> PreparedMethod:
+    """Prepare a method for many rows."""
+    return prepare_method(forest, background, np.ones(len(background)), many_rows=True, threads=threads)
+
+
+def peer_rate(peer: ExplainingPeer, n_rows: int, ours: PreparedMethod, explained: np.ndarray) -> tuple[float, float]:
+    """Rows a second of processor time, and the largest difference to our values."""
+    answer = peer.explain(0, n_rows)
+    difference = np.abs(ours.computer.contributions_of(explained[:n_rows]) - answer.values).max()
+    return n_rows / answer.processor_seconds, float(difference)
+
+
+def compare_restarts(model: TrainedModel) -> None:
+    """Prepare the method with tables made anew, and with tables that were kept."""
+    forest, background = model.forest(), model.rows[:1000]
+    ones = np.ones(len(background))
+    prepare_method(forest, background, ones, threads=1)  # compiled before, so that tables alone are measured
+    with TemporaryDirectory() as folder:
+        cache = TableCache(Path(folder))
+        prepare_method(forest, background, ones, threads=1, cache=cache)
+        made, kept = [], []
+        for _ in range(3):
+            made.append(seconds_of(lambda: prepare_method(forest, background, ones, threads=1))[0])
+            kept.append(seconds_of(lambda: prepare_method(forest, background, ones, threads=1, cache=cache))[0])
+        size = sum(path.stat().st_size for path in Path(folder).iterdir())
+    print(
+        f"tables made anew {np.median(made):.2f} s, tables kept on disk {np.median(kept):.2f} s, "
+        f"{np.median(made) / np.median(kept):.1f} times as quick; {size / MEGABYTE:.0f} MB on disk",
+        flush=True,
+    )
+
+
+def seconds_of(call: Callable[[], object]) -> tuple[float, float]:
+    """Wall and processor time of one call."""
+    begin, processor_begin = time.perf_counter(), time.process_time()
+    call()
+    return time.perf_counter() - begin, time.process_time() - processor_begin
+
+
+def met(reached: bool) -> str:
+    """Say whether an aim was reached."""
+    return "yes" if reached else "no"

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from benchmarks.attribution import ONE_THREAD
+from benchmarks.explaining_peer import ONE_THREAD
 from benchmarks.peers import PEERS, peer_environment
 from benchmarks.trained_models import trained_model
 from explainer.attribution_methods.exact_forest import ExactForest

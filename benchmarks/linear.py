@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 import onnx
 
-from benchmarks.attribution import ONE_THREAD
+from benchmarks.explaining_peer import ONE_THREAD
 from benchmarks.peers import PEERS, peer_environment
 from benchmarks.trained_models import TrainedModel, trained_model
 from explainer.attribution_methods.linear import ExactLinear

@@ -88,6 +88,9 @@ class CompiledLeafTables:
         structure = _structure_of(layout)
         columns = np.ascontiguousarray(forest.encode(background_rows))
         self._trees = structure._replace(table=_kept_or_made(structure, columns, shares, cache))
+        for array in self._trees:
+            # Tables that are read from disk are so anyway; other arrays would be another signature to compile for.
+            array.flags.writeable = False
         self._n_space = len(self._trees.nodes) + 2 * len(self._trees.leaves)
         self._most_nodes = int(_sizes(self._trees.trees).max(initial=1))
         self.expected_value = float(shares @ forest.additive_score(background_rows))

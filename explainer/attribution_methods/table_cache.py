@@ -24,7 +24,8 @@ N = TypeVar("N", bound=np.generic)
 _MARK = b"klarbescheid leaf tables 1\n"
 _DIGEST_BYTES = 32
 _HEADER_BYTES = len(_MARK) + _DIGEST_BYTES
-_SUFFIX = ".tables"
+_SUFFIX, _PARTIAL = ".tables", ".partial"
+_ABANDONED_SECONDS = 24 * 60 * 60
 
 DEFAULT_LIMIT_BYTES = 4 * 2**30
 """Disk space all files of a folder may take together."""
@@ -97,7 +98,7 @@ class TableCache:
         numbers = memoryview(np.ascontiguousarray(table).tobytes())
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            with NamedTemporaryFile(dir=self._folder, suffix=".partial", delete=False) as partial:
+            with NamedTemporaryFile(dir=self._folder, suffix=_PARTIAL, delete=False) as partial:
                 written = Path(partial.name)
                 try:
                     partial.write(_header(key, numbers))
@@ -117,6 +118,10 @@ class TableCache:
         return self._folder / f"{key}{_SUFFIX}"
 
     def _remove_what_exceeds(self, newest: Path) -> None:
+        for partial in self._folder.glob(f"*{_PARTIAL}"):
+            # What a process that was killed left behind; others may be writing theirs.
+            if newest.stat().st_mtime - partial.stat().st_mtime > _ABANDONED_SECONDS:
+                partial.unlink(missing_ok=True)
         files = [(path.stat(), path) for path in self._folder.glob(f"*{_SUFFIX}") if path != newest]
         room = self._limit_bytes - newest.stat().st_size
         for status, path in sorted(files, key=lambda file: -file[0].st_mtime_ns):

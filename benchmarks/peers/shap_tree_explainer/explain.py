@@ -1,10 +1,11 @@
-"""Peer: a cached shap.TreeExplainer over the same trees and the same background, timed one row at a time.
+"""Peer: a cached shap.TreeExplainer over the same trees and the same background.
 
-Runs in an environment of its own and is told where the shared files lie; prints one line of JSON.
+Runs in an environment of its own and is told where the shared files lie. Then it answers lines "first last" with one
+line of JSON each: how long it took to explain these rows in one call, and the values.
 """
 
-import argparse
 import json
+import sys
 import time
 
 import numpy as np
@@ -12,21 +13,18 @@ import shap
 
 
 def main() -> None:
-    """Build the explainer once, explain the rows one by one, print the median time and the values."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("folder")
-    parser.add_argument("--together", action="store_true", help="explain all rows in one call")
-    arguments = parser.parse_args()
-    shared = np.load(f"{arguments.folder}/forest.npz", allow_pickle=False)
+    """Build the explainer once, then explain what is asked for."""
+    shared = np.load(sys.argv[1], allow_pickle=False)
     trees = []
     for number in range(int(shared["n_trees"])):
         tree = {name: shared[f"{name}_{number}"] for name in ("left", "right", "feature", "threshold", "value")}
         leaf = tree["left"] < 0
+        default = np.where(shared[f"missing_left_{number}"], tree["left"], tree["right"])
         trees.append(
             {
                 "children_left": tree["left"],
                 "children_right": tree["right"],
-                "children_default": np.where(leaf, -1, tree["left"]),
+                "children_default": np.where(leaf, -1, default),
                 "features": np.where(leaf, -2, tree["feature"]),
                 "thresholds": tree["threshold"].astype(np.float64),
                 "values": tree["value"].reshape(-1, 1),
@@ -45,19 +43,14 @@ def main() -> None:
     if len(explainer.data) != len(background):
         raise SystemExit("the peer does not use the whole background")
     explainer.shap_values(rows[:1])
-    parts = [rows] if arguments.together else [row[np.newaxis] for row in rows]
-    seconds, processor_seconds, values = [], [], []
-    for part in parts:
+    for line in sys.stdin:
+        first, last = map(int, line.split())
         begin, processor_begin = time.perf_counter(), time.process_time()
-        values.append(explainer.shap_values(part))
-        seconds.append(time.perf_counter() - begin)
-        processor_seconds.append(time.process_time() - processor_begin)
-    result = {
-        "median_seconds": float(np.median(seconds)),
-        "median_processor_seconds": float(np.median(processor_seconds)),
-        "values": np.vstack([np.reshape(part, (-1, rows.shape[1])) for part in values]).tolist(),
-    }
-    print(json.dumps(result))
+        values = explainer.shap_values(rows[first:last])
+        seconds, processor_seconds = time.perf_counter() - begin, time.process_time() - processor_begin
+        answer = {"seconds": seconds, "processor_seconds": processor_seconds}
+        answer["values"] = np.reshape(values, (last - first, rows.shape[1])).tolist()
+        print(json.dumps(answer), flush=True)
 
 
 if __name__ == "__main__":

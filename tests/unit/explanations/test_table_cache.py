@@ -1,6 +1,7 @@
 """Tables kept on disk: the same numbers after a restart, and nothing but these numbers."""
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,11 @@ def kept(folder: Path) -> TableCache:
 
 def trees(seed: int = 1) -> Forest:
     return random_forest(np.random.default_rng(seed), n_features=5, n_trees=6, depth=5)
+
+
+def with_thresholds_moved(source: Forest) -> Forest:
+    moved = tuple(replace(tree, threshold=tree.threshold + np.float32(0.25)) for tree in source.trees)
+    return replace(source, trees=moved)
 
 
 ROWS = random_rows(np.random.default_rng(2), 40, 5, missing=0.1)
@@ -93,6 +99,14 @@ def test_a_write_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: p
     assert list(tmp_path.iterdir()) == []
 
 
+def test_what_a_killed_process_left_behind_is_removed_and_what_others_write_is_not(tmp_path: Path) -> None:
+    for name in ("old.partial", "new.partial"):
+        (tmp_path / name).write_bytes(b"half")
+    os.utime(tmp_path / "old.partial", (1_000, 1_000))
+    kept(tmp_path)
+    assert [path.name for path in tmp_path.glob("*.partial")] == ["new.partial"]
+
+
 def test_the_folder_is_for_this_user_alone(tmp_path: Path) -> None:
     kept(tmp_path / "tables")
     assert (tmp_path / "tables").stat().st_mode & 0o077 == 0
@@ -121,11 +135,12 @@ def test_a_restart_reads_tables_and_gives_the_same_bits(tmp_path: Path, monkeypa
     "changed",
     [
         (trees(2), ROWS, ONES),
+        (with_thresholds_moved(trees()), ROWS, ONES),
         (trees(), np.roll(ROWS, 1, axis=1), ONES),
         (trees(), ROWS[:39], ONES[:39]),
         (trees(), ROWS, np.arange(1.0, 41.0)),
     ],
-    ids=["trees", "background", "fewer rows", "weights"],
+    ids=["trees", "thresholds", "background", "fewer rows", "weights"],
 )
 def test_tables_of_another_model_background_or_weights_are_made_anew(
     changed: tuple[Forest, np.ndarray, np.ndarray], tmp_path: Path
@@ -138,11 +153,7 @@ def test_tables_of_another_model_background_or_weights_are_made_anew(
 def test_models_that_differ_only_in_their_leaves_share_tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As the outputs of a model with several classes do."""
     shared = CompiledLeafTables(trees(), ROWS, ONES, cache=TableCache(tmp_path))
-    doubled = Forest(
-        base_value=0.0,
-        trees=tuple(type(tree)(**{**vars(tree), "value": 2 * tree.value}) for tree in trees().trees),
-        n_features=5,
-    )
+    doubled = replace(trees(), trees=tuple(replace(tree, value=2 * tree.value) for tree in trees().trees))
     monkeypatch.setattr(compiled_leaf_tables, "_make_tables", refuse_to_make)
     other = CompiledLeafTables(doubled, ROWS, ONES, cache=TableCache(tmp_path))
     assert np.array_equal(2 * shared.contributions_of(ROWS), other.contributions_of(ROWS))
