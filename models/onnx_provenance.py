@@ -137,6 +137,13 @@ class CellProvenance:
             self._features_behind[tensor] = features if followed is None else followed
         return self._features_behind[tensor]
 
+    def feature_of_columns(self, tensor: str) -> Origins | None:
+        """For each column of a table its one raw feature; none if a column has no feature, several, or nobody knows."""
+        if self._features_if_followed(tensor) is None:
+            return None
+        origins = self._origins_of(tensor)
+        return origins if origins.ndim == 1 and np.all(origins != _CONSTANT) else None
+
     def name_of(self, feature: int) -> str:
         """How error sentences call a feature."""
         return f"'{self._names[feature]}'" if self._names else f"feature {feature}"
