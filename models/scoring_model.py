@@ -11,11 +11,11 @@ Rows = NDArray[np.float64]
 """Raw rows: shape (n_rows, n_features), columns in the order of the card's features, float64."""
 
 Scores = NDArray[np.float64]
-"""One number per row: shape (n_rows,), float64."""
+"""One number per row: shape (n_rows,), float64; of models with several classes one per class: (n_rows, n_classes)."""
 
 
 class ScoringModel(Protocol):
-    """A model that gives every case one number."""
+    """A model that gives every case one number, or one for each of several classes."""
 
     @property
     def n_features(self) -> int:
@@ -29,7 +29,7 @@ class ScoringModel(Protocol):
             rows: Raw rows, shape (n_rows, n_features).
 
         Returns:
-            Shape (n_rows,): probabilities from 0 to 1.
+            Shape (n_rows,), or (n_rows, n_classes) for several classes: in the card's score unit.
         """
         ...
 
@@ -40,9 +40,34 @@ class ScoringModel(Protocol):
             rows: Raw rows, shape (n_rows, n_features).
 
         Returns:
-            Shape (n_rows,): the output before the post transform, in the card's additive unit.
+            The same shape: the output before the post transform, in the card's additive unit.
         """
         ...
+
+
+class OneOfSeveralScores:
+    """One class of a model with several, as if it were a model with one score.
+
+    Args:
+        model: Gives a score for each class.
+        position: Of the class.
+    """
+
+    def __init__(self, model: ScoringModel, position: int) -> None:
+        self._model, self._position = model, position
+
+    @property
+    def n_features(self) -> int:
+        """Number of columns of a raw row."""
+        return self._model.n_features
+
+    def score(self, rows: Rows) -> Scores:
+        """Score cases; see :meth:`ScoringModel.score`."""
+        return self._model.score(rows)[:, self._position]
+
+    def additive_score(self, rows: Rows) -> Scores:
+        """Score cases in the additive unit; see :meth:`ScoringModel.additive_score`."""
+        return self._model.additive_score(rows)[:, self._position]
 
 
 def refuse_row_width(rows: Rows, n_features: int) -> None:

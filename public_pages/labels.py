@@ -100,7 +100,12 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "auditor": message("auditor"),
         "administrator": message("administrator"),
     },
-    "unit": {"log_odds": message("log odds"), "probability": message("probability")},
+    "unit": {
+        "log_odds": message("log odds"),
+        "class_score": message("logits"),
+        "log_score": message("log units"),
+        "probability": message("probability"),
+    },
     "yes_no": {"True": message("yes"), "False": message("no")},
 }
 

@@ -73,9 +73,9 @@ class WhatWeighs:
 
     Attributes:
         influences: All features, strongest first.
-        lowest: Number at the left end of every bar.
-        highest: Number at the right end of the axis.
-        limit: The threshold on the same scale.
+        lowest: Score at the left end of every bar, in the card's score unit.
+        highest: Score at the right end of the axis.
+        limit: The threshold.
         limit_place: 0 to 100: where it lies on the axis.
     """
 
@@ -97,15 +97,16 @@ def what_weighs(entry: RegisterEntry, language: Language) -> WhatWeighs | None:
         What the page shows; None where the entry has no overview.
     """
     overview, card = entry.overview, entry.card
-    if overview is None:
+    if overview is None or card.threshold is None:
         return None
-    scale = card.score.scale
-    numbers = [one.score * scale for feature in overview.features for one in feature.mean_scores]
+    scores = [one.score for feature in overview.features for one in feature.mean_scores]
     # Bars begin at nought, so that twice as long means twice as much.
-    lowest, highest = min([0.0, *numbers]), max([float(scale), *numbers])
+    lowest, highest = min(0.0, card.threshold, *scores), max(0.0, card.threshold, *scores)
+    if card.score.is_probability:
+        highest = max(1.0, highest)
 
-    def place(number: float) -> float:
-        return round(FULL_WIDTH * (number - lowest) / (highest - lowest), 1)
+    def place(score: float) -> float:
+        return round(FULL_WIDTH * (score - lowest) / ((highest - lowest) or 1.0), 1)
 
     features = {feature.name: feature for feature in card.features}
     words = _number_words(language)
@@ -120,8 +121,8 @@ def what_weighs(entry: RegisterEntry, language: Language) -> WhatWeighs | None:
                 bars=tuple(
                     MeanBar(
                         value=words.value(features[one.feature], mean.value),
-                        number=words.score(mean.score, card.threshold, scale),
-                        width=max(MIN_WIDTH, place(mean.score * scale)),
+                        number=words.score(mean.score, card.threshold, card.score),
+                        width=max(MIN_WIDTH, place(mean.score)),
                     )
                     for mean in one.mean_scores
                 ),
@@ -130,8 +131,8 @@ def what_weighs(entry: RegisterEntry, language: Language) -> WhatWeighs | None:
         ),
         lowest=lowest,
         highest=highest,
-        limit=card.threshold * scale,
-        limit_place=place(card.threshold * scale),
+        limit=card.threshold,
+        limit_place=place(card.threshold),
     )
 
 

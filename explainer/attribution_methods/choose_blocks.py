@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +18,15 @@ from explainer.attribution_methods.background_blocks import (
 )
 from explainer.attribution_methods.exact_forest import MAX_FEATURES_PER_LEAF
 from explainer.attribution_methods.forest_layout import ForestLayout
+from explainer.attribution_methods.linear import ExactLinear
 from explainer.attribution_methods.method import AttributionComputer
 from explainer.attribution_methods.method_choice import COMPILE_FROM_PLAYERS
+from explainer.attribution_methods.term_sums import TermSums
 from models.forest import Forest
+from models.linear_model import LinearModel, PointsTable
+from models.package import ModelPackage
 from models.scoring_model import Rows, Scores
+from models.term_model import TermModel
 
 _COMPILED_ROW_BYTES = 2 * N_BLOCKS
 
@@ -76,6 +82,31 @@ class ComputerPerBlock:
     def contributions_of(self, row: Scores) -> Rows:
         """Compute contributions against each block; see :meth:`BlockContributions.contributions_of`."""
         return np.concatenate([computer.contributions_of(row[np.newaxis]) for computer in self._computers])
+
+
+def blocks_for(package: ModelPackage, position: int, *, budget_bytes: int) -> PreparedBlocks:
+    """Prepare what computes one score's contributions against blocks, where that is quick enough.
+
+    Args:
+        package: A verified package.
+        position: Of the score; 0, or for several classes that of the class.
+        budget_bytes: Memory that is left of what the model's explanations may hold.
+
+    Returns:
+        What computes them, or why nothing does.
+    """
+    rows, weights = package.background.rows, package.background.weights
+    match package.reading:
+        case Forest():
+            return blocks_for_forest(package.reading.for_output(position), rows, weights, budget_bytes=budget_bytes)
+        case LinearModel():
+            return blocks_for_closed_form(partial(ExactLinear, package.reading.for_output(position)), rows, weights)
+        case PointsTable():
+            return blocks_for_closed_form(partial(ExactLinear, package.reading), rows, weights)
+        case TermModel():
+            return blocks_for_closed_form(partial(TermSums, package.reading.for_output(position)), rows, weights)
+        case None:
+            return PreparedBlocks(computer=None, reason="The model would have to be asked ten times as often.")
 
 
 def blocks_for_closed_form(make: Maker, background_rows: Rows, background_weights: Scores) -> PreparedBlocks:

@@ -120,7 +120,7 @@ class DeepForest:
             in_a=np.zeros((self._most_players + 1) * n_words + 1, dtype=np.uint64),
             gains=np.zeros((self._most_players + 2) * (n_bits + _WORD_BITS)),
             sets=np.zeros((2 * frames + 4) * n_words, dtype=np.uint64),
-            # The list of all rows, at most as many again for each frame, and what fills up or is written beyond the end.
+            # The list of all rows, at most as many again for each frame, and what is written beyond their ends.
             rows=np.zeros((n_bits + 8) * (frames + 2), dtype=np.uint32),
             frames=np.zeros(frames + 1, dtype=FRAME),
         )

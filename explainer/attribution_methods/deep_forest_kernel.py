@@ -31,7 +31,6 @@ from explainer.attribution_methods.deep_forest_state import (
     ONE,
     RIGHT,
     TWO,
-    WORD_BITS,
     WORD_MASK,
     WORD_SHIFT,
     ZERO,

@@ -47,17 +47,26 @@ class DecisionPart(_Part):
     superseded_by: str | None = None
 
 
+class ClassScore(_Part):
+    """The score of one of several classes."""
+
+    outcome: str
+    value: float
+
+
 class Score(_Part):
     """The model's number for this case.
 
     ``value`` is in ``unit`` (what people see), ``additive_value`` in the document's additive ``unit`` (what the
-    contributions add up to).
+    contributions add up to). For several classes both are those of ``of_outcome``, the highest one, and ``of_classes``
+    lists the values of all, in the order of the model.
     """
 
     value: float
     unit: str
     additive_value: float
     of_outcome: str | None = None
+    of_classes: tuple[ClassScore, ...] = Field(default=(), exclude_if=lambda classes: not classes)
 
 
 class Contribution(_Part):

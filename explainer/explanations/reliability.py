@@ -12,7 +12,7 @@ class CalibratedCount:
 
     Attributes:
         favourable_per_100: Point estimate, 0 to 100.
-        low_per_100: Lower end of the 95 % Wilson interval, see :func:`models.calibration.wilson_interval`.
+        low_per_100: Lower end of the 95 % Wilson interval, see :func:`models.wilson.wilson_interval`.
         high_per_100: Upper end of it.
         n: Evaluated cases it rests on.
         as_of: ISO date of the evaluation.
@@ -38,7 +38,8 @@ class Reliability:
 
     Attributes:
         calibrated: None where the evaluation has too few comparable cases.
-        distance_to_threshold: Score minus threshold, in the score unit.
+        distance_to_threshold: Score minus threshold, in the score unit; for several classes the highest score minus
+            the next one.
         near_threshold: Whether the score lies so close that small errors in the data could tip it.
         outside_background: Names of features whose value lies outside the background's range.
         background_gap: How far the background's mean score lies from the population's, score unit.

@@ -69,8 +69,11 @@ def numbers_from_bytes(raw: bytes) -> ExplanationNumbers:
 
 def _leave_out_what_came_later(plain: dict[str, Any]) -> None:
     # Where these fields say nothing they are left out, so that numbers keep the bytes they had before there were such.
-    if plain["score_numbers"] is not None:
-        method, reliability = plain["score_numbers"]["attribution"]["method"], plain["score_numbers"]["reliability"]
+    scored = plain["score_numbers"]
+    if scored is not None:
+        if scored["of_outcome"] is None:
+            del scored["of_outcome"], scored["class_scores"]
+        method, reliability = scored["attribution"]["method"], scored["reliability"]
         for part, later in ((method, "stopped_because"), (reliability, "similar"), (reliability, "stability")):
             if part[later] is None:
                 del part[later]

@@ -14,6 +14,7 @@ from explainer.explanations.document import (
 from explainer.explanations.stability import is_certain
 from explainer.explanations.ties import in_order, tie_tolerance
 from explainer.narration.program_role import step_phrase, weight_phrase
+from explainer.narration.reliability_words import near_phrase
 from explainer.narration.rendered_text import RenderedText
 from explainer.narration.small_print import CHECKSUM_SIGNS
 from explainer.narration.who_checked import compared_phrase, who_phrase
@@ -197,13 +198,13 @@ def _limits(text: RenderedText) -> ChecklistResult:
         return _met(known and document.score is None and text.says("reliability", "reliability.rule_is_certain"))
     voice = text.numbers.voice
     if reliability.favourable_per_100 is None:
-        uncertain = text.says("reliability", "reliability.not_calibrated")
+        uncertain = any(text.says("reliability", f"reliability.{why}") for why in ("not_calibrated", "not_counted"))
     else:
         uncertain = text.shows("reliability", text.numbers.count(reliability.favourable_per_100)) and any(
             said.startswith(voice.beginning_of("reliability.calibrated")) for said in text.paragraphs("reliability")
         )
     if reliability.near_threshold:
-        beginning = voice.beginning_of("reliability.near_threshold")
+        beginning = voice.beginning_of(near_phrase(text.card))
         uncertain = uncertain and text.shows("reliability", beginning)
     labels = {feature.name: text.words(feature.label) for feature in text.card.features}
     unusual = all(text.shows("reliability", labels[name]) for name in reliability.outside_background)

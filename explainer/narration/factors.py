@@ -120,7 +120,10 @@ def _intro(narrator: Narrator, told: int) -> str:
 
 
 def _what_is_better(narrator: Narrator) -> str:
-    card = narrator.facts.card
+    card, scored = narrator.facts.card, narrator.facts.numbers.score_numbers
+    if card.outcome_at_or_above is None:
+        label = narrator.outcome_label(scored.of_outcome) if scored and scored.of_outcome else ""
+        return narrator.say("factors.higher_speaks_for", label=label)
     higher = card.outcome(card.outcome_at_or_above).favourable
     return narrator.say("factors.higher_is_better" if higher else "factors.lower_is_better")
 

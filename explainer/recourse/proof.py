@@ -29,7 +29,7 @@ MAX_OUTSIDE = 6
 TOGETHER = 8
 """Boxes that are cut at a time."""
 
-TRIED_CUTS = 12
+TRIED_CUTS = 6
 """Features along which a cut is tried per box."""
 
 Numbers = NDArray[np.float64]
@@ -79,8 +79,9 @@ class Proof:
         self.witness: Numbers | None = None
         self._case = case
         self._waiting: list[tuple[float, int, _Box]] = []
-        if case.space.cells is None or not isinstance(case.profile, ForestProfile):
-            self.state = "refuted"  # nobody knows where the score can jump
+        too_many = at_once is not None and math.comb(len(ranges), at_once) > MAX_STARTS
+        if too_many or case.space.cells is None or not isinstance(case.profile, ForestProfile):
+            self.state = "refuted"  # nobody knows where the score can jump, or there are too many sets of features
             return
         self._cells = case.space.cells
         self._levers = [one.position for one in ranges]
@@ -89,7 +90,8 @@ class Proof:
         self._varying = self._levers + sorted(
             {also for one in self._levers for also in case.space.followers.get(one, ())} - set(self._levers)
         )
-        self._bounds = ForestBounds(case.profile, np.array(self._varying, dtype=np.int64))
+        varying = np.array(self._varying, dtype=np.int64)
+        self._bounds = ForestBounds(case.profile, varying, least=case.target.wants_low)
         starts = self._starts(at_once)
         if starts is None:
             self.state = "refuted"
@@ -124,8 +126,6 @@ class Proof:
         everything = np.zeros_like(own), own - 1
         choices: list[tuple[int, ...]]
         if at_once is not None:
-            if math.comb(len(own), at_once) > MAX_STARTS:
-                return None
             choices = [one for n in range(1, at_once + 1) for one in combinations(range(len(own)), n)]
         elif len(outside) > MAX_OUTSIDE:
             return None
@@ -164,7 +164,7 @@ class Proof:
         ends = []
         for values, slots in ((lowest, [box.first for box in boxes]), (highest, [box.last for box in boxes])):
             ends.append(self._cells_of(values, np.array(slots, dtype=np.int64).reshape(values.shape[0], -1)))
-        scores = self._bounds.score(ends[0], ends[1], least=self._case.target.wants_low)
+        scores = self._bounds.score(ends[0], ends[1])
         return self._case.target.short_of(scores)
 
     def _cells_of(self, values: Numbers, slots: Slots) -> Slots:

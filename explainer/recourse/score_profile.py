@@ -4,6 +4,7 @@ Everything the search and the proofs know about a model they ask of a :class:`Sc
 models it is computed exactly without running the model, for all others the model is run on rows.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Protocol
@@ -14,7 +15,6 @@ from numpy.typing import NDArray
 from explainer.recourse.forest_cells import ForestCells, Positions
 from explainer.recourse.moves import Moves
 from models.linear_model import AdditiveModel
-from models.scoring_model import ScoringModel
 
 Numbers = NDArray[np.float64]
 
@@ -125,46 +125,38 @@ class ForestProfile:
         return np.repeat(constant, np.diff(cells.first_cell)) + np.cumsum(steps)
 
     def scores_of_pair(self, first: int, first_values: Numbers, second: int, second_values: Numbers) -> Numbers:
-        """Score pairs of changes; see :meth:`ScoreProfile.scores_of_pair`."""
+        """Score pairs of changes; see :meth:`ScoreProfile.scores_of_pair`.
+
+        Each leaf that a change of the two features reaches is a rectangle; their corners are summed up.
+        """
         cells = self.cells
-        table = self._scores_in_cell_pairs(first, second)
-        one, other = cells.cells_of_values(first, first_values), cells.cells_of_values(second, second_values)
-        chosen: Numbers = table[np.ix_(one, other)]
-        return chosen
+        # What a leaf lacks besides demands on the two features must be nothing.
+        lacking = self.unmet.copy()
+        places, ranges = [], []
+        for position, values in ((first, first_values), (second, second_values)):
+            wanted, place = np.unique(cells.cells_of_values(position, values), return_inverse=True)
+            start, end = cells.first_demand[position], cells.first_demand[position + 1]
+            leaf, low, high = cells.leaf[start:end], cells.low[start:end], cells.high[start:end]
+            own = self.own_cells[position]
+            lacking[leaf] -= np.where((own < low) | (own > high), np.arange(start, end) + _ONE_UNMET, 0.0)
+            starts, ends = np.zeros(len(lacking), dtype=np.int64), np.full(len(lacking), len(wanted))
+            starts[leaf], ends[leaf] = np.searchsorted(wanted, low), np.searchsorted(wanted, high, side="right")
+            places.append(place)
+            ranges.append((starts, ends, len(wanted) + 1))
+        leaves = np.flatnonzero(lacking == 0)
+        value = cells.value[leaves]
+        (top, bottom, n_rows), (left, right, width) = ((one[leaves], two[leaves], n) for one, two, n in ranges)
+        corners = np.concatenate(
+            [top * width + left, bottom * width + right, top * width + right, bottom * width + left]
+        )
+        weights = np.concatenate([value, value, -value, -value])
+        steps = np.bincount(corners, weights=weights, minlength=n_rows * width).reshape(n_rows, width)
+        table = cells.base_value + np.cumsum(np.cumsum(steps, axis=0), axis=1)
+        return np.asarray(table[np.ix_(*places)], dtype=np.float64)
 
     @cached_property
     def _reached_leaves(self) -> Positions:
         return np.flatnonzero(self.unmet == 0)
-
-    def _scores_in_cell_pairs(self, first: int, second: int) -> Numbers:
-        """Add up the rectangles of all leaves that a change of two features reaches."""
-        cells = self.cells
-        shape = (len(cells.splits[first]) + 2, len(cells.splits[second]) + 2)
-        # What a leaf lacks besides demands on the two features must be nothing.
-        lacking = self.unmet.copy()
-        ranges = []
-        for position, size in ((first, shape[0]), (second, shape[1])):
-            start, end = cells.first_demand[position], cells.first_demand[position + 1]
-            leaf, low, high = cells.leaf[start:end], cells.low[start:end], cells.high[start:end]
-            own = self.own_cells[position]
-            lows, ends = np.zeros(len(lacking), dtype=np.int64), np.full(len(lacking), size - 1)
-            lows[leaf], ends[leaf] = low, high.astype(np.int64) + 1
-            lacking[leaf] -= np.where((own < low) | (own > high), np.arange(start, end) + _ONE_UNMET, 0.0)
-            ranges.append((lows, ends))
-        leaves = np.flatnonzero(lacking == 0)
-        (low, end), (other_low, other_end) = ((lows[leaves], ends[leaves]) for lows, ends in ranges)
-        places = np.concatenate(
-            [
-                low * shape[1] + other_low,
-                end * shape[1] + other_end,
-                low * shape[1] + other_end,
-                end * shape[1] + other_low,
-            ]
-        )
-        value = cells.value[leaves]
-        weights = np.concatenate([value, value, -value, -value])
-        steps = np.bincount(places, weights=weights, minlength=shape[0] * shape[1]).reshape(shape)
-        return np.asarray(cells.base_value + np.cumsum(np.cumsum(steps, axis=0), axis=1), dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -216,32 +208,32 @@ class AskedProfile:
     """The profile of a row through any model, by running it; see :class:`ScoreProfile`.
 
     Attributes:
-        model: The model.
+        ask: From raw rows, shape (n_rows, n_features), to the additive scores on which the outcome depends, (n_rows,).
         row: The row.
     """
 
-    model: ScoringModel
+    ask: Callable[[Numbers], Numbers]
     row: Numbers
 
     @cached_property
     def score(self) -> float:
         """The row's additive score."""
-        return float(self.model.additive_score(self.row[np.newaxis])[0])
+        return float(self.ask(self.row[np.newaxis])[0])
 
     def moved(self, position: int, value: float) -> "AskedProfile":
         """Give the profile of the row with another value of one feature."""
-        return AskedProfile(model=self.model, row=_with(self.row, position, value))
+        return AskedProfile(ask=self.ask, row=_with(self.row, position, value))
 
     def scores_of(self, moves: Moves) -> Numbers:
         """Score single moves; see :meth:`ScoreProfile.scores_of`."""
-        return self.model.additive_score(moves.rows(self.row))
+        return self.ask(moves.rows(self.row))
 
     def scores_of_pair(self, first: int, first_values: Numbers, second: int, second_values: Numbers) -> Numbers:
         """Score pairs of changes; see :meth:`ScoreProfile.scores_of_pair`."""
         rows = np.tile(self.row, (len(first_values) * len(second_values), 1))
         rows[:, first] = np.repeat(first_values, len(second_values))
         rows[:, second] = np.tile(second_values, len(first_values))
-        return self.model.additive_score(rows).reshape(len(first_values), len(second_values))
+        return self.ask(rows).reshape(len(first_values), len(second_values))
 
 
 def _with(row: Numbers, position: int, value: float) -> Numbers:

@@ -22,7 +22,7 @@ from explainer.recourse.moves import Moves
 from explainer.recourse.nearest import Found, nearest_pair, nearest_singles, refined
 from explainer.recourse.proof import Proof, ruled_out
 from explainer.recourse.target import Target
-from explainer.recourse.verification import SCORE_TOLERANCE, Verification
+from explainer.recourse.verification import Verification
 from models.features import from_row, to_row
 from models.package import ModelPackage
 
@@ -44,13 +44,19 @@ TRIED_AS_CLOSEST = 20
 Numbers = NDArray[np.float64]
 
 
-def find_recourse(package: ModelPackage, inputs: Mapping[str, Value], space: SearchSpace | None = None) -> Recourse:
+def find_recourse(
+    package: ModelPackage,
+    inputs: Mapping[str, Value],
+    space: SearchSpace | None = None,
+    proof: Proof | None = None,
+) -> Recourse:
     """Find what would have led to the other outcome.
 
     Args:
         package: The verified package.
         inputs: Feature name to value, as the case system sent them.
         space: Prepared once with :meth:`SearchSpace.of`; made anew if left out.
+        proof: That nothing helps this person, as far as it has come, see :mod:`explainer.recourse.infeasibility`.
 
     Returns:
         At most three counterfactuals with different features, or why there is none; and for single values that could
@@ -62,7 +68,7 @@ def find_recourse(package: ModelPackage, inputs: Mapping[str, Value], space: Sea
     """
     row = to_row(package.card.features, inputs)
     now = outcome_of_row(package, row)
-    search = Search(case_of(package, row, now, space), now)
+    search = Search(case_of(package, row, now, space), now, proof)
     found, proven, none = search.for_actions()
     counterfactuals = tuple(search.counterfactual(one, inputs, proven=proven) for one in found)
     shown_alone = {one.positions[0] for one in found if len(one.values) == 1}
@@ -90,10 +96,11 @@ class Search:
     Args:
         case: The person and the outcome that is looked for.
         now: What rules and model give for the person's own values.
+        proof: That nothing helps, as far as it has come; begun anew if left out.
     """
 
-    def __init__(self, case: Case, now: ModelOutcome) -> None:
-        self._case, self._now = case, now
+    def __init__(self, case: Case, now: ModelOutcome, proof: Proof | None = None) -> None:
+        self._case, self._now, self._proof = case, now, proof
 
     def for_actions(self) -> tuple[list[Found], bool, NoCounterfactual | None]:
         """Search what the person could change.
@@ -112,13 +119,14 @@ class Search:
             return found[:MAX_COUNTERFACTUALS], True, None
         beam = Beam(case, moves, root)
         found = self._nearest_pairs(moves) or beam.search(MAX_CHANGES, MAX_COUNTERFACTUALS)
-        proof = Proof(case, case.ranges)
-        if not found and proof.advance(MAX_BOXES) == "refuted" and proof.witness is not None:
+        proof = None if found else self._proof or Proof(case, case.ranges)
+        if proof is not None and proof.advance(MAX_BOXES) == "refuted" and proof.witness is not None:
+            # The proof has come upon a combination that the search has missed.
             shown = beam.shown_like(proof.witness)
             found = [] if shown is None or len(shown.values) > MAX_CHANGES else [shown]
         if found:
             return found, self._fewer_are_ruled_out(len(found[0].values) - 1), None
-        proven = proof.state == "proven"
+        proven = proof is not None and proof.state == "proven"
         return [], proven, NoCounterfactual(reason="none_found", proven=proven, closest_score=self._closest_score(beam))
 
     def for_disputed_values(self) -> list[Found]:
@@ -182,17 +190,17 @@ class Search:
     def _closest_score(self, beam: Beam) -> float | None:
         """Of the scores that were tried and may be told, give the nearest to the threshold; None if none is nearer."""
         case, own = self._case, self._now.score
-        if own is None or self._now.deciding_rule is not None:
+        threshold, package = case.space.package.card.threshold, case.space.package
+        if own is None or threshold is None or self._now.deciding_rule is not None:
             return None
-        card, model = case.space.package.card, case.space.package.model
         best = own
         for row in beam.closest_rows(TRIED_AS_CLOSEST):
             if not case.is_free_of_rules(row):
                 continue
-            score = float(model.score(row[np.newaxis])[0])
-            same_side = (score >= card.threshold) == (own >= card.threshold)
+            score = float(package.model.score(row[np.newaxis])[0])
+            same_side = (score >= threshold) == (own >= threshold)
             # A batch may differ from a single row in the last bits; that is not nearer.
-            if same_side and abs(score - card.threshold) < abs(best - card.threshold) - SCORE_TOLERANCE:
+            if same_side and abs(score - threshold) < abs(best - threshold) - package.score_tolerance:
                 best = score
         return None if best == own else best
 

@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 
 from explainer.attribution_methods.agreement import Agreement, check_agreement, sample_rows, second_ways
 from explainer.attribution_methods.background_blocks import BlockContributions
-from explainer.attribution_methods.choose_blocks import blocks_for_forest
+from explainer.attribution_methods.choose import PreparedMethod, one_score_of
+from explainer.attribution_methods.choose_blocks import blocks_for
 from explainer.attribution_methods.method import AttributionComputer
-from explainer.attribution_methods.method_choice import MethodChoice
 from explainer.explanations.assess_reliability import assess_reliability
 from explainer.explanations.attribution import Attribution
+from explainer.explanations.model_outcome import ModelOutcome, outcomes_by_score
 from explainer.explanations.reliability import Reliability
 from explainer.explanations.similar_cases import ComparisonGroup
 from explainer.explanations.stability import Stability, stability_of
@@ -30,25 +31,26 @@ class CaseReliability:
     Attributes:
         package: The verified package.
         group: Where similar cases are looked for.
-        blocks: Computes contributions against blocks of the background; None where that is not done.
-        agreements: How well the method for explanations agrees with independent ones.
+        blocks: For each score of the model what computes contributions against blocks of the background; None where
+            that is not done.
+        agreements: How well the methods for explanations agree with independent ones.
     """
 
     package: ModelPackage
     group: ComparisonGroup
-    blocks: BlockContributions | None
+    blocks: tuple[BlockContributions | None, ...]
     agreements: tuple[Agreement, ...]
 
     @classmethod
     def prepare(
-        cls, package: ModelPackage, computer: AttributionComputer, choice: MethodChoice, spreads: Sequence[float]
+        cls, package: ModelPackage, methods: Sequence[PreparedMethod], spreads: Sequence[float]
     ) -> "CaseReliability":
-        """Prepare a package, and hold its method for explanations against independent ones.
+        """Prepare a package, and hold its methods for explanations against independent ones.
 
         Args:
             package: The verified package.
-            computer: Computes the contributions of explanations.
-            choice: Which method that is; what it leaves of the memory allowed is there for block tables.
+            methods: Compute the contributions of explanations: one method, or one for each class; what they leave of
+                the memory allowed is there for block tables.
             spreads: How much each feature typically differs between people, in its own unit.
 
         Returns:
@@ -58,73 +60,76 @@ class CaseReliability:
             MethodsDisagreeError: If two ways to compute contributions give different ones.
         """
         background = package.background
-        blocks = blocks_for_forest(
-            package.forest,
-            background.rows,
-            background.weights,
-            budget_bytes=choice.free_bytes,
-        )
-        LOG.info("%s: ten blocks of the background, %s", package.card.slug, blocks)
+        blocks: list[BlockContributions | None] = []
+        agreements: list[Agreement] = []
+        for position, method in enumerate(methods):
+            prepared = blocks_for(package, position, budget_bytes=method.choice.free_bytes)
+            LOG.info("%s: ten blocks of the background, %s", package.card.slug, prepared)
+            blocks.append(prepared.computer)
+            agreements += _agreements(package, position, method.computer, prepared.computer)
         return cls(
             package=package,
             group=ComparisonGroup(
                 background.rows,
                 background.weights,
-                [_outcome_of(package, score) for score in package.model.score(background.rows).tolist()],
+                outcomes_by_score(package.card, package.model.score(background.rows)),
                 features=package.card.features,
                 spreads=spreads,
-                read=package.forest.features_used,
+                read=package.features_used,
             ),
-            blocks=blocks.computer,
-            agreements=_agreements(package, computer, blocks.computer),
+            blocks=tuple(blocks),
+            agreements=tuple(agreements),
         )
 
     @property
-    def memory_bytes(self) -> int:
-        """Memory that the tables for blocks of the background hold."""
-        return 0 if self.blocks is None else self.blocks.memory_bytes
+    def memory_bytes(self) -> tuple[int, ...]:
+        """Memory that the tables for blocks of the background hold, for each score of the model."""
+        return tuple(0 if one is None else one.memory_bytes for one in self.blocks)
 
-    def of(self, row: NDArray[np.float64], score: float, attribution: Attribution) -> Reliability:
+    def of(self, row: NDArray[np.float64], now: ModelOutcome, attribution: Attribution) -> Reliability:
         """Say how far one case's score and reasons can be trusted.
 
         Args:
             row: Raw row, shape (n_features,).
-            score: The model's score of this row, in the card's score unit.
-            attribution: Its contributions.
+            now: What the program arrives at for this row.
+            attribution: Contributions to its score.
 
         Returns:
             What evaluation, threshold and background say about it.
 
         Raises:
+            TypeError: If a rule decided before the score.
             UntrustworthyExplanationError: If the contributions are not the mean of those against blocks.
         """
+        if now.score is None:
+            raise TypeError("without a score there is nothing to be trusted")
+        card = self.package.card
+        by_score = now.of_outcome or card.outcome_of_score(now.score).id
+        position = card.outcome_of_class.index(by_score) if card.outcome_of_class else 0
         return assess_reliability(
             self.package,
             row,
-            score,
-            similar=self.group.similar_to(row, _outcome_of(self.package, score)),
-            stability=self._stability(row, attribution),
+            now.score,
+            now.class_scores,
+            similar=self.group.similar_to(row, by_score),
+            stability=self._stability(row, self.blocks[position], attribution),
         )
 
-    def _stability(self, row: Scores, attribution: Attribution) -> Stability | None:
-        if self.blocks is None:
+    def _stability(self, row: Scores, blocks: BlockContributions | None, attribution: Attribution) -> Stability | None:
+        if blocks is None:
             return None
-        by_block = self.blocks.contributions_of(row)
-        return stability_of(attribution, by_block, self.blocks.shares, rounding=self.blocks.rounding)
-
-
-def _outcome_of(package: ModelPackage, score: float) -> str:
-    return package.card.outcome_of_score(score).id
+        return stability_of(attribution, blocks.contributions_of(row), blocks.shares, rounding=blocks.rounding)
 
 
 def _agreements(
-    package: ModelPackage, computer: AttributionComputer, blocks: BlockContributions | None
+    package: ModelPackage, position: int, computer: AttributionComputer, blocks: BlockContributions | None
 ) -> tuple[Agreement, ...]:
     background, names = package.background, package.card.feature_names
-    cases = sample_rows(background, package.model.additive_score(background.rows))
+    model = one_score_of(package, position)
+    cases = sample_rows(background, model.additive_score(background.rows))
     found = tuple(
         check_agreement(computer, way, cases[:count], names)
-        for way, count in second_ways(computer, package.model, background, blocks)
+        for way, count in second_ways(computer, model, background, blocks)
     )
     slug = package.card.slug
     for agreement in found:

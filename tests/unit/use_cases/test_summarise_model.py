@@ -125,7 +125,8 @@ def test_values_are_those_case_systems_send() -> None:
 
 
 def test_deep_forests_are_looked_at_row_by_row_only_so_far() -> None:
-    deep = replace(MODEL, method_choice=replace(MODEL.method_choice, name=MethodName.DEEP_FOREST))
+    choice = replace(MODEL.method_choice, name=MethodName.DEEP_FOREST)
+    deep = replace(MODEL, methods=(replace(MODEL.methods[0], choice=choice),))
     overview = overview_of(deep)
     assert overview is not None
     assert overview.rows == 200
@@ -134,7 +135,7 @@ def test_deep_forests_are_looked_at_row_by_row_only_so_far() -> None:
 def test_model_that_is_only_asked_for_scores_has_no_overview() -> None:
     background = MODEL.package.background
     asked = ExactEnumeration(MODEL.package.model, background.rows, background.weights)
-    assert overview_of(replace(MODEL, computer=asked)) is None
+    assert overview_of(replace(MODEL, methods=(replace(MODEL.methods[0], computer=asked),))) is None
 
 
 @pytest.mark.parametrize(
@@ -146,6 +147,11 @@ def test_model_that_is_only_asked_for_scores_has_no_overview() -> None:
         (feature("size", "integer"), np.array([1.4, 2.2, 2.6, np.nan]), [1, 2, 3]),
         (feature("level", decimals=2), np.array([0.004, 0.011, 0.5]), [0, 0.01, 0.5]),
         (feature("home", "category", categories=("a", "b", "c")), np.array([2.0, 0.0, 2.0]), [0, 2]),
+        (
+            feature("town", "category", categories=tuple("abcdefghij")),
+            np.array([0, 1, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, np.nan]),
+            [3, 4, 5, 6, 7, 8, 9],
+        ),
         (feature("same"), np.array([7.0, 7.0]), [7]),
         (feature("missing"), np.array([np.nan, np.nan]), []),
         (feature("change"), np.array([-0.001, 250.0]), [0, 250]),
