@@ -3,7 +3,7 @@
 So ebm2onnx writes explainable boosting machines: for each term the bin of each value, a look-up in a table, then one
 ``Concat`` and ``ReduceSum`` over all of them, the intercept, and a ``Softmax`` over zero and the sum. The walk goes
 from the score back through sums until what is left depends on at most two raw features
-(:mod:`models.onnx_provenance`). How such a part is computed does not matter: it is run, not read. A ``MatMul`` or
+(:mod:`models.onnx_cells`). How such a part is computed does not matter: it is run, not read. A ``MatMul`` or
 ``Gemm`` with fixed weights is a sum with one part per feature; so linear models are written in 64 bits, and by
 frameworks for neural networks. What cannot be split so is a black box.
 """
@@ -17,9 +17,9 @@ from onnx import NodeProto, TensorProto
 
 from models.errors import UnsupportedModelError
 from models.links import Link
+from models.onnx_cells import CellProvenance
 from models.onnx_ending import is_label
 from models.onnx_graph import OnnxGraph, attributes_of
-from models.onnx_provenance import CellProvenance
 from models.term_model import MAX_FEATURES_PER_TERM
 
 _HANDING_ON = ("Identity", "Cast", "ZipMap")
