@@ -57,7 +57,8 @@ class OnnxTerms:
             scores[:, self.features_of_terms.index(summand.features)] += parts[:, columns]
         if not np.isfinite(scores).all():
             row, term = np.argwhere(~np.isfinite(scores))[0, :2]
-            feature = self.features_of_terms[term][0]
+            # Of two features the one that is missing is to blame, if one is.
+            feature = max(self.features_of_terms[term], key=lambda owner: bool(np.isnan(rows[row, owner])))
             raise value_not_known(float(rows[row, feature]), feature)
         return scores
 

@@ -193,6 +193,9 @@ def test_values_that_give_no_number_are_refused() -> None:
     model = read_onnx_terms(content)
     with pytest.raises(ModelFeaturesMismatchError, match="the value -1 of feature 0"):
         model.score(np.array([[-1.0, 0.0, 0.0, 0.0]]))
+    pair = read_onnx_terms(graph([*PARTS, *SUMS["Sum"]], "s"))
+    with pytest.raises(ModelFeaturesMismatchError, match="a missing value of feature 1"):
+        pair.score(np.array([[1.0, np.nan, 0.0, 0.0]]))
 
 
 LINEAR = ROWS @ np.array([1.0, -2.0, 0.5, 0.25]) + 0.5
