@@ -57,13 +57,22 @@ class Provenance(CellProvenance):
             raise UnsupportedModelError(f"Column {column} before the {self._graph.scorer} depends on no feature.")
         return origins
 
-    @cached_property
-    def straight_features(self) -> frozenset[int]:
-        """Raw features whose numbers are only moved and scaled on their way; missing values may be filled in."""
+    def straight_features(self, whole: frozenset[int]) -> frozenset[int]:
+        """Say which raw features' numbers are only moved and scaled on their way; missing values may be filled in.
+
+        Args:
+            whole: Features that are whole numbers by the card, so that inputs of whole numbers cut nothing off.
+
+        Returns:
+            Their positions.
+        """
         owners = frozenset(self.columns.tolist())
-        kinds = (TensorProto.FLOAT, TensorProto.DOUBLE)
-        bent = {tensor.name for tensor in self._graph.inputs if tensor.element_type not in kinds}
-        bent |= {tensor for tensor, node in self.followed.items() if not self._keeps_lines_straight(node)}
+        bent = [tensor for tensor, node in self.followed.items() if not self._keeps_lines_straight(node)]
+        for graph_input in self._graph.inputs:
+            if graph_input.element_type in (TensorProto.INT64, TensorProto.INT32):
+                owners -= frozenset(self.known[graph_input.name].ravel().tolist()) - whole
+            elif graph_input.element_type not in (TensorProto.FLOAT, TensorProto.DOUBLE):
+                bent.append(graph_input.name)
         return owners.difference(*(self.known[tensor].ravel().tolist() for tensor in bent))
 
     def _keeps_lines_straight(self, node: NodeProto) -> bool:
