@@ -61,7 +61,18 @@ def read_linear_model(onnx_bytes: bytes, features: Sequence[Feature] | Sequence[
         coefficients=coefficients,
         link=outputs.link,
         encoding=encoding,
-        forms=FeatureForms(straight=provenance.straight_features, listed=_n_values(features or ())),
+        forms=FeatureForms(
+            straight=provenance.straight_features(_whole_numbers(features or ())), listed=_n_values(features or ())
+        ),
+    )
+
+
+def _whole_numbers(features: Sequence[Feature] | Sequence[str]) -> frozenset[int]:
+    """Say which features are whole numbers by the card, by their position."""
+    return frozenset(
+        position
+        for position, feature in enumerate(features)
+        if isinstance(feature, Feature) and feature.kind == "integer"
     )
 
 

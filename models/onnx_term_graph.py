@@ -3,8 +3,9 @@
 So ebm2onnx writes explainable boosting machines: for each term the bin of each value, a look-up in a table, then one
 ``Concat`` and ``ReduceSum`` over all of them, the intercept, and a ``Softmax`` over zero and the sum. The walk goes
 from the score back through sums until what is left depends on at most two raw features
-(:mod:`models.onnx_provenance`). How such a part is computed does not matter: it is run, not read. What cannot be split
-so is a black box.
+(:mod:`models.onnx_cells`). How such a part is computed does not matter: it is run, not read. A ``MatMul`` or
+``Gemm`` with fixed weights is a sum with one part per feature; so linear models are written in 64 bits, and by
+frameworks for neural networks. What cannot be split so is a black box.
 """
 
 from collections.abc import Sequence
@@ -16,9 +17,9 @@ from onnx import NodeProto, TensorProto
 
 from models.errors import UnsupportedModelError
 from models.links import Link
+from models.onnx_cells import CellProvenance
 from models.onnx_ending import is_label
 from models.onnx_graph import OnnxGraph, attributes_of
-from models.onnx_provenance import CellProvenance
 from models.term_model import MAX_FEATURES_PER_TERM
 
 _HANDING_ON = ("Identity", "Cast", "ZipMap")
@@ -26,7 +27,7 @@ _NEW_SHAPES = ("Reshape", "Flatten", "Squeeze")
 _BLACK_BOX = "such a model can only be explained as a black box."
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Summand:
     """A tensor that is part of the sum.
 
@@ -34,15 +35,22 @@ class Summand:
         tensor: Its name.
         features: The raw features it can depend on: none, one or two, ascending.
         axis: Along which axis its own cells are added up as well; None if they are not.
+        columns: Which of its columns are meant, if they are weighted.
+        weights: Shape (n_columns, n_outputs): what these columns are multiplied with before they are added up.
     """
 
     tensor: str
     features: tuple[int, ...]
-    axis: int | None
+    axis: int | None = None
+    columns: NDArray[np.int64] | None = None
+    weights: NDArray[np.float64] | None = None
 
     def added_up(self, values: NDArray[np.generic], n_rows: int) -> NDArray[np.float64]:
         """Turn the tensor's values into what it adds to each output: shape (n_rows, n_outputs or 1)."""
         summed = values.astype(np.float64)
+        if self.columns is not None and self.weights is not None:
+            # Not as a matrix product, whose order of additions depends on the number of rows.
+            return np.asarray((summed[:, self.columns, np.newaxis] * self.weights).sum(axis=1), dtype=np.float64)
         if self.axis is not None:
             summed = summed.sum(axis=self.axis)
         return summed.reshape(n_rows, -1)
@@ -60,6 +68,7 @@ class TermGraph(OnnxGraph):
         score_output: Name of the tensor that holds the scores.
         link: How the score follows from the additive score.
         summands: The parts whose sum is the additive score.
+        only_last: Whether the score of two classes is the last of two columns, of which the first is its mirror image.
 
     Raises:
         UnsupportedModelError: If the score is no such sum.
@@ -76,6 +85,10 @@ class TermGraph(OnnxGraph):
             self.summands = tuple(self._summands(self.additive_output, None))
         except RecursionError as error:
             raise UnsupportedModelError(f"The graph is nested too deeply to find its terms; {_BLACK_BOX}") from error
+        self.only_last = self.link == "logistic_shares" and all(map(self._is_mirrored, self.summands))
+        if self.only_last:
+            # Of chances p and 1 - p the sum is 1, and dividing by it changes nothing.
+            self.link = "logistic"
 
     def scoring_part(self) -> bytes:
         """Make the graph whose only output are the scores."""
@@ -100,24 +113,63 @@ class TermGraph(OnnxGraph):
     def _link_of(self, output: str) -> tuple[str, str, Link]:
         """Give the tensors of the score and the additive score, and the link between them."""
         score, node = self._handed_on(output)
-        if node is None or node.op_type not in ("Sigmoid", "Softmax"):
+        if node is None:
             return score, score, "identity"
-        before, maker = self._handed_on(node.input[0])
-        if node.op_type == "Sigmoid":
-            return score, before, "logistic"
+        if node.op_type in ("Sigmoid", "Exp"):
+            return score, node.input[0], "logistic" if node.op_type == "Sigmoid" else "exp"
+        if node.op_type == "Softmax":
+            return self._behind_softmax(score, node)
+        if node.op_type == "Concat" and (chance := self._second_of_both_chances(node)) is not None:
+            return score, chance.input[0], "logistic"
+        if node.op_type == "Div" and (chance := self._divided_by_their_sum(node)) is not None:
+            return score, chance.input[0], "logistic_shares"
+        return score, score, "identity"
+
+    def _behind_softmax(self, score: str, node: NodeProto) -> tuple[str, str, Link]:
         if attributes_of(node).get("axis", 1) not in (1, -1):
             raise UnsupportedModelError("A Softmax over anything but the classes is not read.")
+        before, maker = self._handed_on(node.input[0])
         if maker is not None and maker.op_type == "Mul":
             # exp(s) / (exp(0) + exp(s)) is the logistic function of s.
             for one, other in (maker.input, reversed(maker.input)):
-                factors = self.constants.get(other)
-                if factors is not None and factors.ravel().tolist() == [0, 1]:
+                if self._constant(other) == [0, 1]:
                     return score, one, "logistic"
         return score, before, "softmax"
 
+    def _second_of_both_chances(self, node: NodeProto) -> NodeProto | None:
+        """Give the Sigmoid of a Concat of 1 - p and p."""
+        if len(node.input) != 2 or attributes_of(node)["axis"] not in (1, -1):  # noqa: PLR2004 - two classes
+            return None
+        rest, chance = self.maker_of(node.input[0]), self.maker_of(node.input[1])
+        if rest is None or chance is None or (rest.op_type, chance.op_type) != ("Sub", "Sigmoid"):
+            return None
+        return chance if self._constant(rest.input[0]) == [1] and rest.input[1] == node.input[1] else None
+
+    def _divided_by_their_sum(self, node: NodeProto) -> NodeProto | None:
+        """Give the Sigmoid of p / sum(p) over the classes; chances are not negative, so Abs changes nothing."""
+        chance, total = self.maker_of(node.input[0]), self.maker_of(node.input[1])
+        if chance is None or total is None or (chance.op_type, total.op_type) != ("Sigmoid", "ReduceSum"):
+            return None
+        if self._axes_of(total) != [1] or attributes_of(total).get("keepdims", 1) != 1:
+            return None
+        summed, absolute = total.input[0], self.maker_of(total.input[0])
+        if absolute is not None and absolute.op_type == "Abs":
+            summed = absolute.input[0]
+        return chance if summed == node.input[0] else None
+
+    def _constant(self, tensor: str) -> list[float] | None:
+        return self.constants[tensor].ravel().tolist() if tensor in self.constants else None
+
+    def _is_mirrored(self, part: Summand) -> bool:
+        """Say whether a part adds to the first of two outputs the opposite of what it adds to the second."""
+        numbers = self.constants.get(part.tensor) if not part.features else part.weights
+        if numbers is None or numbers.shape[-1:] != (2,):
+            return False
+        return bool(np.array_equal(numbers[..., 0], -numbers[..., 1]))
+
     def _handed_on(self, tensor: str) -> tuple[str, NodeProto | None]:
-        """Go back over what changes nothing; give the tensor and the node that makes it."""
-        while (node := self.maker_of(tensor)) is not None and _changes_nothing(node):
+        """Go back over what changes no number; give the tensor and the node that makes it."""
+        while (node := self.maker_of(tensor)) is not None and (_changes_nothing(node) or node.op_type in _NEW_SHAPES):
             tensor = node.input[0]
         return tensor, node
 
@@ -136,8 +188,29 @@ class TermGraph(OnnxGraph):
                 return self._summands(node.input[0], 1)
             if axis is not None and node.op_type == "Concat" and attributes_of(node)["axis"] == axis:
                 return [part for source in node.input for part in self._summands(source, axis)]
+            if axis is None and node.op_type in ("MatMul", "Gemm") and (parts := self._weighted_columns(node)):
+                return parts
         names = ", ".join(self._provenance.name_of(feature) for feature in sorted(features))
         raise UnsupportedModelError(f"The {operator} lets {names[:200]} act together in one score; {_BLACK_BOX}")
+
+    def _weighted_columns(self, node: NodeProto) -> list[Summand]:
+        """Split a product of columns and fixed weights by the columns' features; empty if it cannot be split."""
+        table, weights = node.input[0], self.constants.get(node.input[1])
+        owners = self._provenance.feature_of_columns(table)
+        if owners is None or weights is None or weights.ndim > 2:  # noqa: PLR2004 - columns and outputs
+            return []
+        attributes = attributes_of(node)
+        if attributes.get("transA", 0) or (len(node.input) > 2 and attributes.get("beta", 1.0) != 1):  # noqa: PLR2004
+            return []
+        matrix = weights.astype(np.float64) * attributes.get("alpha", 1.0)
+        matrix = matrix.T if attributes.get("transB", 0) else matrix.reshape(len(weights), -1)
+        if len(matrix) != len(owners):
+            return []
+        offsets = [Summand(name, ()) for name in node.input[2:] if name]
+        columns = {feature: np.flatnonzero(owners == feature) for feature in np.unique(owners).tolist()}
+        return offsets + [
+            Summand(table, (feature,), columns=own, weights=matrix[own]) for feature, own in columns.items()
+        ]
 
     def _axes_of(self, node: NodeProto) -> list[int]:
         if len(node.input) > 1 and node.input[1]:

@@ -19,7 +19,8 @@ class OnnxTerms:
     """Terms that onnxruntime computes; see :class:`models.term_model.Terms`.
 
     Attributes:
-        tensors: Computes the summands.
+        tensors: Computes the tensors of the summands.
+        names: The names of these tensors.
         summands: Each part of the sum that depends on a feature.
         features_of_terms: The terms: summands over the same features are one.
         n_features: Number of columns of a raw row.
@@ -27,6 +28,7 @@ class OnnxTerms:
     """
 
     tensors: OnnxTensors
+    names: tuple[str, ...]
     summands: tuple[Summand, ...]
     features_of_terms: tuple[tuple[int, ...], ...]
     n_features: int
@@ -47,14 +49,16 @@ class OnnxTerms:
         scores = np.zeros((len(rows), len(self.features_of_terms), self.n_outputs))
         if len(rows) == 0:
             return scores
-        for summand, values in zip(self.summands, self.tensors.of(rows), strict=True):
-            parts = summand.added_up(values, len(rows))
+        values = dict(zip(self.names, self.tensors.of(rows), strict=True))
+        for summand in self.summands:
+            parts = summand.added_up(values[summand.tensor], len(rows))
             # A part with one column counts for every output.
             columns = list(self.outputs) if parts.shape[1] > 1 else [0]
             scores[:, self.features_of_terms.index(summand.features)] += parts[:, columns]
         if not np.isfinite(scores).all():
             row, term = np.argwhere(~np.isfinite(scores))[0, :2]
-            feature = self.features_of_terms[term][0]
+            # Of two features the one that is missing is to blame, if one is.
+            feature = max(self.features_of_terms[term], key=lambda owner: bool(np.isnan(rows[row, owner])))
             raise value_not_known(float(rows[row, feature]), feature)
         return scores
 
@@ -78,7 +82,7 @@ class OnnxSum:
         self._scores = OnnxTensors(graph, features, [graph.score_output])
         self._additive_scores = OnnxTensors(graph, features, [graph.additive_output])
         some_row = np.zeros((1, self.n_features))
-        self.n_outputs = self._additive_scores.of(some_row)[0].size
+        self.n_outputs = 1 if graph.only_last else self._additive_scores.of(some_row)[0].size
 
     def score(self, rows: Rows) -> Scores:
         """Score cases; shape (n_rows,), or (n_rows, n_outputs) if there are several outputs."""
@@ -124,17 +128,21 @@ def read_onnx_terms(onnx_bytes: bytes, features: Sequence[Feature] | Sequence[st
     summands = tuple(summand for summand in graph.summands if summand.features)
     if not summands:
         raise UnsupportedModelError("No feature changes the score.")
-    tensors = OnnxTensors(graph, features, [summand.tensor for summand in summands])
-    some_row = np.zeros((1, graph.n_raw_features))
-    parts = [part.added_up(values, 1) for part, values in zip(summands, tensors.of(some_row), strict=True)]
+    names = tuple(sorted({summand.tensor for summand in summands}))
+    tensors = OnnxTensors(graph, features, names)
+    values = dict(zip(names, tensors.of(np.zeros((1, graph.n_raw_features))), strict=True))
+    parts = [part.added_up(values[part.tensor], 1) for part in summands]
     widths = {len(one) for one in intercepts} | {part.shape[1] for part in parts}
     if len(widths - {1}) > 1:
         raise MalformedPackageError(f"Parts of the score have {sorted(widths)} columns, which do not fit together.")
+    outputs = tuple(range(max(widths)))[-1:] if graph.only_last else tuple(range(max(widths)))
     terms = OnnxTerms(
         tensors=tensors,
+        names=names,
         summands=summands,
         features_of_terms=tuple(sorted({summand.features for summand in summands})),
         n_features=graph.n_raw_features,
-        outputs=tuple(range(max(widths))),
+        outputs=outputs,
     )
-    return TermModel(intercepts=sum(intercepts, np.zeros(max(widths))), terms=terms, link=graph.link)
+    intercept: NDArray[np.float64] = sum(intercepts, np.zeros(max(widths)))
+    return TermModel(intercepts=intercept[list(outputs)], terms=terms, link=graph.link)

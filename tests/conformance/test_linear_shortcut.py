@@ -15,6 +15,7 @@ from models.linear_shortcut import AGREEMENT, LinearShortcut, shortcut_of
 from models.onnx_linear import read_linear_model
 from tests.conformance.checks_attribution import brute_force
 from tests.conformance.small_pipelines import Pipeline, linear_pipeline
+from tests.unit.models.cards import card_with_features, feature_data
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +89,7 @@ def test_numbers_that_go_another_way_have_no_shortcut() -> None:
     assert shortcut_of(without_card, np.zeros((1, 3))) is without_card
 
 
-def graph(nodes: list[Any]) -> bytes:
+def graph(nodes: list[Any], element_type: int = TensorProto.FLOAT) -> bytes:
     constants = {"half": np.array([0.5], np.float32), "one": np.array([1.0], np.float32)}
     linear = helper.make_node(
         "LinearRegressor", ["table"], ["score"], domain="ai.onnx.ml", coefficients=[2.0, -1.0], intercepts=[1.0]
@@ -96,7 +97,7 @@ def graph(nodes: list[Any]) -> bytes:
     made = helper.make_graph(
         [*nodes, linear],
         "linear",
-        [helper.make_tensor_value_info("rows", TensorProto.FLOAT, [None, 2])],
+        [helper.make_tensor_value_info("rows", element_type, [None, 2])],
         [helper.make_tensor_value_info("score", TensorProto.FLOAT, [None, 1])],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
@@ -143,6 +144,21 @@ def test_lines_that_may_bend_somewhere_have_no_shortcut(nodes: list[Any]) -> Non
     assert model.forms is not None
     assert not model.forms.straight
     assert shortcut_of(model, ROWS) is model
+
+
+def test_inputs_of_whole_numbers_keep_lines_straight_for_features_that_are_whole() -> None:
+    content = graph([node("Cast", ["rows"], ["table"], to=TensorProto.FLOAT)], TensorProto.INT64)
+    rows = np.array([[1.0, 2.0], [4.0, 7.0], [3.0, 11.0]])
+    counts = card_with_features([feature_data("a", "integer"), feature_data("b", "integer")])
+    model = read_linear_model(content, counts.features)
+    shortcut = shortcut_of(model, rows)
+    assert isinstance(shortcut, LinearShortcut)
+    np.testing.assert_array_equal(shortcut.parts_of(rows * 100), model.parts_of(rows * 100))
+    one_count = card_with_features([feature_data("a", "integer"), feature_data("b")])
+    cut_off = read_linear_model(content, one_count.features)
+    assert cut_off.forms is not None
+    assert cut_off.forms.straight == {0}
+    assert shortcut_of(cut_off, rows) is cut_off
 
 
 def test_line_that_bends_among_the_rows_is_caught_even_if_the_graph_was_misread() -> None:

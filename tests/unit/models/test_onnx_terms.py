@@ -20,7 +20,13 @@ CONSTANTS = {
     "zero_one": np.array([0, 1], np.float32),
     "intercept": np.array([0.5], np.float32),
     "three": np.array([0.5, -1.0, 2.0], np.float32),
-    "weights": np.ones((4, 1), np.float32),
+    "weights": np.array([[1.0], [-2.0], [0.5], [0.25]], np.float32),
+    "three_weights": np.arange(12, dtype=np.float32).reshape(4, 3) / 8 - 0.5,
+    "mirrored": np.array([[-1.0, 1.0], [2.0, -2.0], [-0.5, 0.5], [-0.25, 0.25]], np.float32),
+    "mirrored_intercept": np.array([[-0.5, 0.5]], np.float32),
+    "wide": np.ones((4, 5), np.float32),
+    "five": np.ones((5, 1), np.float32),
+    "unity": np.array([1.0], np.float32),
     "yes": np.array(1, dtype=np.bool_),
     "flat": np.array([0]),
     "deep": np.array([-1, 1, 1]),
@@ -31,6 +37,7 @@ COLUMNS = [
     node("Gather", ["rows", "third"], ["c"], axis=1),
 ]
 PARTS = [*COLUMNS, node("Exp", ["a"], ["ea"]), node("Mul", ["a", "b"], ["ab"]), node("Tanh", ["c"], ["tc"])]
+NETWORK = [node("MatMul", ["rows", "wide"], ["y"]), node("Relu", ["y"], ["z"])]
 FOUND = ((0,), (0, 1), (2,))
 FOUND_TOGETHER = ((0, 1), (2,))
 """Two parts that were added up before the others and together depend on two features are one term."""
@@ -136,10 +143,12 @@ def test_parts_that_are_shown_as_outputs_too_are_no_second_score() -> None:
     ("nodes", "said"),
     [
         ([*SUMS["Sum"], node("Mul", ["s", "c"], ["score"])], "operator Mul lets 'a', 'b', 'c' act together"),
-        ([*SUMS["Sum"], node("Exp", ["s"], ["score"])], "Exp lets 'a', 'b', 'c'.*black box"),
+        ([*SUMS["Sum"], node("Tanh", ["s"], ["score"])], "Tanh lets 'a', 'b', 'c'.*black box"),
         ([node("Sum", ["ea", "abc"], ["score"]), node("Mul", ["ab", "c"], ["abc"])], "Mul lets 'a', 'b', 'c'"),
         ([node("Softmax", ["rows"], ["s"], axis=1), node("ReduceSum", ["s", "one"], ["score"])], "Softmax lets"),
-        ([node("MatMul", ["rows", "weights"], ["score"])], "MatMul"),
+        ([*NETWORK, node("MatMul", ["z", "five"], ["score"])], "MatMul lets"),
+        ([node("MatMul", ["rows", "weights"], ["x"]), node("Tanh", ["x"], ["score"])], "Tanh lets"),
+        ([node("Gemm", ["rows", "weights", "intercept"], ["score"], beta=0.5)], "Gemm lets"),
         ([*SUMS["Sum"], node("Softmax", ["s"], ["score"], axis=0)], "Softmax over anything but the classes"),
         ([node("Identity", ["intercept"], ["score"])], "must be stored|No feature"),
     ],
@@ -184,3 +193,78 @@ def test_values_that_give_no_number_are_refused() -> None:
     model = read_onnx_terms(content)
     with pytest.raises(ModelFeaturesMismatchError, match="the value -1 of feature 0"):
         model.score(np.array([[-1.0, 0.0, 0.0, 0.0]]))
+    pair = read_onnx_terms(graph([*PARTS, *SUMS["Sum"]], "s"))
+    with pytest.raises(ModelFeaturesMismatchError, match="a missing value of feature 1"):
+        pair.score(np.array([[1.0, np.nan, 0.0, 0.0]]))
+
+
+LINEAR = ROWS @ np.array([1.0, -2.0, 0.5, 0.25]) + 0.5
+SUM = [node("MatMul", ["rows", "weights"], ["x"]), node("Add", ["x", "intercept"], ["s"])]
+SHARES = [node("Abs", ["p"], ["q"]), node("ReduceSum", ["q", "one"], ["t"]), node("Div", ["p", "t"], ["score"])]
+LINEAR_MODELS = {
+    "regression": ([*SUM[:1], node("Add", ["x", "intercept"], ["score"])], "identity", LINEAR),
+    "Gemm": ([node("Gemm", ["rows", "weights", "intercept"], ["score"])], "identity", LINEAR),
+    "counts": ([*SUM, node("Exp", ["s"], ["e"]), node("Reshape", ["e", "flat"], ["score"])], "exp", np.exp(LINEAR)),
+    "chances": (
+        [
+            *SUM,
+            node("Sigmoid", ["s"], ["p"]),
+            node("Sub", ["unity", "p"], ["n"]),
+            node("Concat", ["n", "p"], ["score"], axis=1),
+        ],
+        "logistic",
+        logistic(LINEAR),
+    ),
+    "mirrored classes": (
+        [
+            node("MatMul", ["rows", "mirrored"], ["x"]),
+            node("Add", ["x", "mirrored_intercept"], ["s"]),
+            node("Sigmoid", ["s"], ["p"]),
+            *SHARES,
+        ],
+        "logistic",
+        logistic(LINEAR),
+    ),
+}
+
+
+@pytest.mark.parametrize("form", LINEAR_MODELS)
+def test_products_with_fixed_weights_are_sums_of_features(form: str) -> None:
+    nodes, link, expected = LINEAR_MODELS[form]
+    content = graph(nodes)
+    model, runtime = read_onnx_terms(content), OnnxSum(content)
+    assert (model.link, model.n_outputs, runtime.n_outputs) == (link, 1, 1)
+    assert model.terms.features_of_terms == ((0,), (1,), (2,), (3,))
+    np.testing.assert_allclose(model.score(ROWS), expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(runtime.score(ROWS), expected, rtol=1e-5, atol=1e-5)
+    np.testing.assert_allclose(model.additive_score(ROWS), LINEAR, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(runtime.additive_score(ROWS), LINEAR, rtol=0, atol=1e-5)
+    check_terms(model.terms, ROWS, ("a", "b", "c", "d"))
+
+
+def test_three_classes_with_shares_of_their_chances_are_read() -> None:
+    nodes = [
+        node("MatMul", ["rows", "three_weights"], ["x"]),
+        node("Add", ["x", "three"], ["s"]),
+        node("Sigmoid", ["s"], ["p"]),
+        *SHARES,
+    ]
+    model, runtime = read_onnx_terms(graph(nodes)), OnnxSum(graph(nodes))
+    assert (model.link, model.n_outputs) == ("logistic_shares", 3)
+    np.testing.assert_allclose(model.score(ROWS), runtime.score(ROWS), rtol=0, atol=1e-6)
+    np.testing.assert_allclose(model.additive_score(ROWS), runtime.additive_score(ROWS), rtol=0, atol=1e-5)
+
+
+def test_linear_pipeline_in_64_bits_scores_as_scikit_learn_does() -> None:
+    """Converters write no linear node then, but a product."""
+    pytest.importorskip("sklearn", reason="scikit-learn is a development dependency")
+    from skl2onnx import to_onnx
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    original = make_pipeline(StandardScaler(), LogisticRegression()).fit(ROWS, LINEAR > 0)
+    content = to_onnx(original, ROWS[:1], options={id(original): {"zipmap": False}}).SerializeToString()
+    model = read_onnx_terms(content)
+    assert model.n_outputs == 1
+    np.testing.assert_allclose(model.score(ROWS), original.predict_proba(ROWS)[:, 1], rtol=0, atol=1e-12)
