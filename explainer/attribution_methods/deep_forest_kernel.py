@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 
-from explainer.attribution_methods.compiled import compiled, inlined
 from explainer.attribution_methods.deep_forest_state import (
     ALONG,
     APART,
@@ -38,6 +37,7 @@ from explainer.attribution_methods.deep_forest_state import (
     Walk,
     list_members,
 )
+from explainer.compiled import compiled, inlined
 
 
 @inlined

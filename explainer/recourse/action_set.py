@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from explainer.recourse.cell_ranges import AllowedRange, cells_between
 from explainer.recourse.forest_cells import ForestCells, Positions
 from explainer.recourse.moves import FeatureMoves, MoveTable
+from explainer.recourse.score_profile import ForestProfile
 from explainer.recourse.value_grid import MAX_VALUES, values_shown
 from models.constraints import moved_along
 from models.features import FLOAT32_MAX, Feature
@@ -72,9 +73,12 @@ class SearchSpace:
         rows, weights, card = package.background.rows, package.background.weights, package.card
         columns = range(rows.shape[1])
         position = {name: place for place, name in enumerate(card.feature_names)}
+        cells = ForestCells.of(package.forest)
+        if cells is not None and cells.many:
+            ForestProfile.of(cells, rows[0]).score  # noqa: B018 -- compiles, so that nobody waits for it later
         return cls(
             package=package,
-            cells=ForestCells.of(package.forest),
+            cells=cells,
             spreads=tuple(typical_spread(rows[:, column], weights) for column in columns),
             background_values=tuple(np.unique(rows[:, column]) for column in columns),
             read_by_model=package.forest.features_used,
@@ -139,6 +143,11 @@ class SearchSpace:
             cell = cells.first_cell[position] + cells.cells_of_values(position, lowest)
             moves.append(self._moves_of(position, lowest, highest, cell, by_cell=True, directions=_directions(feature)))
         return MoveTable.of(moves)
+
+    @cached_property
+    def has_thinned_values(self) -> bool:
+        """Whether there may be nearer values than the first that are tried of some feature."""
+        return not all(one.complete for one in (*self.actions.values(), *self.disputable.values()))
 
     @cached_property
     def disputable(self) -> Mapping[int, Candidates]:

@@ -113,7 +113,8 @@ class Search:
         if not could_matter(case, moves, self._now):
             return [], True, NoCounterfactual(reason="nothing_actionable", proven=True)
         root = case.judge(case.profile, moves)
-        found = [refined(case, one, candidates[one.positions[0]]) for one in nearest_singles(moves, root)]
+        enough = len(candidates) if case.space.has_thinned_values else MAX_COUNTERFACTUALS
+        found = [refined(case, one, candidates[one.positions[0]]) for one in nearest_singles(moves, root, enough)]
         if found:
             found.sort(key=lambda one: (one.cost, one.values))
             return found[:MAX_COUNTERFACTUALS], True, None
@@ -134,7 +135,9 @@ class Search:
         space = self._case.space
         alone = Case(space=space.without_dependencies, row=self._case.row, target=self._case.target)
         moves = alone.space.disputable_moves.moves_from(alone.row, self._case.own_cells)
-        found = nearest_singles(moves, alone.judge(self._case.profile, moves))
+        # As many again, because those that are shown as options are left out.
+        enough = len(space.disputable) if space.has_thinned_values else 2 * MAX_COUNTERFACTUALS
+        found = nearest_singles(moves, alone.judge(self._case.profile, moves), enough)
         found = [refined(alone, one, space.disputable[one.positions[0]]) for one in found]
         return sorted(found, key=lambda one: (one.cost, one.values))
 
