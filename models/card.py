@@ -20,6 +20,7 @@ from models.domains import Domain
 from models.errors import MalformedPackageError
 from models.features import Feature
 from models.names import Slug, Version
+from models.outcomes import Outcome, ScoreMeaning, outcome_problems
 from models.statutory_rules import StatutoryRule
 from models.words import Text, Words
 from models.yaml_document import YamlDocument, read_yaml
@@ -73,40 +74,6 @@ class Authority(_Part):
     name: Words
     postal_address: Text
     phone: Text
-
-
-class ScoreMeaning(_Part):
-    """What the number of the model is.
-
-    Attributes:
-        unit: The model's score is a probability from 0 to 1.
-        scale: Pages show the score times this.
-        label: What pages call it, e.g. "your number".
-        meaning: What the lowest and the highest number mean.
-    """
-
-    unit: Literal["probability"]
-    scale: Literal[100]
-    label: Words
-    meaning: Words
-
-
-class Outcome(_Part):
-    """One of the two results a case can have.
-
-    Attributes:
-        id: Stable name.
-        label: Noun, e.g. "short way".
-        decided: Sentence for a case that the city has decided this way.
-        suggested: Sentence that says what the program did with the case.
-        favourable: Whether people want this one.
-    """
-
-    id: Slug
-    label: Words
-    decided: Words
-    suggested: Words
-    favourable: bool
 
 
 class StrengthCutoffs(_Part):
@@ -164,11 +131,15 @@ class ModelCard(_Part):
         monitoring: How it is watched in use.
         objection_procedure: How people can object.
         score: What its number is.
-        additive_unit: Unit in which contributions add up: the model's output before the post transform.
-        threshold: Score from which on ``outcome_at_or_above`` follows, from 0 to 1.
-        outcomes: The two results.
+        additive_unit: Unit in which contributions add up: ``log_odds`` or ``class_score`` where the model turns such
+            numbers into probabilities at its very end, ``log_score`` where it gives a logarithm of the score, else
+            ``score``, the score's own unit.
+        threshold: Score from which on ``outcome_at_or_above`` follows, in the score unit; none for several classes.
+        outcomes: The results a case can have: two with a threshold, any number with several classes.
         outcome_at_or_above: Outcome id at or above the threshold.
         outcome_below: Outcome id below the threshold.
+        outcome_of_class: Where the model gives a score for each of several classes: their outcome ids, in the order of
+            the classes. The outcome with the highest score follows; of equal ones the first.
         features: What it reads, in the order of the model's columns.
         not_used: What is provably not an input.
         rules: Statutory rules, in the order they are checked.
@@ -208,11 +179,12 @@ class ModelCard(_Part):
     monitoring: Words
     objection_procedure: Words
     score: ScoreMeaning
-    additive_unit: Literal["log_odds"]
-    threshold: float = Field(gt=0, lt=1)
-    outcomes: tuple[Outcome, Outcome]
-    outcome_at_or_above: Slug
-    outcome_below: Slug
+    additive_unit: Literal["log_odds", "class_score", "log_score", "score"]
+    threshold: float | None = None
+    outcomes: tuple[Outcome, ...] = Field(min_length=2)
+    outcome_at_or_above: Slug | None = None
+    outcome_below: Slug | None = None
+    outcome_of_class: tuple[Slug, ...] = Field(default=(), exclude_if=lambda classes: not classes)
     features: tuple[Feature, ...] = Field(min_length=1)
     not_used: Words
     rules: tuple[StatutoryRule, ...] = ()
@@ -231,8 +203,25 @@ class ModelCard(_Part):
         """Give the outcome of this id; the card has checked that every id it uses exists."""
         return next(outcome for outcome in self.outcomes if outcome.id == outcome_id)
 
+    @property
+    def additive_unit_name(self) -> str:
+        """The unit of contributions as programs read it, e.g. ``log_odds`` or ``euros``."""
+        return self.score.unit_name if self.additive_unit == "score" else self.additive_unit
+
     def outcome_of_score(self, score: float) -> Outcome:
-        """Give the outcome that follows from a score of the model (0 to 1) when no statutory rule applies."""
+        """Give the outcome that follows from a score when no statutory rule applies.
+
+        Args:
+            score: In the score unit.
+
+        Returns:
+            The outcome.
+
+        Raises:
+            TypeError: If the card has several classes: their outcome does not follow from one score.
+        """
+        if self.threshold is None or self.outcome_at_or_above is None or self.outcome_below is None:
+            raise TypeError("the outcome of several classes does not follow from one score")
         return self.outcome(self.outcome_at_or_above if score >= self.threshold else self.outcome_below)
 
     @model_validator(mode="after")
@@ -251,14 +240,23 @@ class ModelCard(_Part):
         return problems
 
     def _outcome_problems(self) -> list[str]:
-        ids = {outcome.id for outcome in self.outcomes}
+        limit = (self.threshold, self.outcome_at_or_above, self.outcome_below)
+        if self.outcome_of_class and limit != (None, None, None):
+            return ["a card has either a threshold with its two outcomes or 'outcome_of_class', not both"]
+        if not self.outcome_of_class and None in limit:
+            return ["'threshold', 'outcome_at_or_above' and 'outcome_below' are needed where no classes are listed"]
+        return [*outcome_problems(self.outcomes, limit[1:], self.outcome_of_class), *self._unit_problems()]
+
+    def _unit_problems(self) -> list[str]:
         problems = []
-        if len(ids) != len(self.outcomes):
-            problems.append("the two outcomes have the same id")
-        if {self.outcome_at_or_above, self.outcome_below} != ids:
-            problems.append("'outcome_at_or_above' and 'outcome_below' must name the two outcomes")
-        if self.outcomes[0].favourable == self.outcomes[1].favourable:
-            problems.append("exactly one outcome is favourable")
+        if self.additive_unit in ("log_odds", "class_score") and not self.score.is_probability:
+            problems.append(f"'additive_unit: {self.additive_unit}' belongs to scores that are probabilities")
+        if self.additive_unit == "log_score" and (self.score.is_probability or not (self.threshold or 0) > 0):
+            problems.append("'additive_unit: log_score' belongs to scores with a unit and a threshold above 0")
+        if self.additive_unit == "class_score" and not self.outcome_of_class:
+            problems.append("'additive_unit: class_score' belongs to several classes")
+        if self.threshold is not None and self.score.is_probability and not 0 < self.threshold < 1:
+            problems.append("the threshold of a probability lies between 0 and 1")
         return problems
 
     def _feature_problems(self) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from models.errors import InstalledTwiceError, MalformedPackageError, ModelNotFoundError, ModelUnusableError
-from models.manifest import COVERED_FILES, MANIFEST
+from models.manifest import COMMON_FILES, MANIFEST, MODEL_FILES
 from models.package import ModelPackage, load_package
 
 
@@ -139,7 +139,7 @@ def _package_folders(folder: Path) -> list[Path]:
 
 def _is_package(folder: Path) -> bool:
     # Any one file is enough: a package that lost its manifest must be reported, not overlooked.
-    return any((folder / name).exists() for name in (MANIFEST, *COVERED_FILES))
+    return any((folder / name).exists() for name in (MANIFEST, *COMMON_FILES, *MODEL_FILES))
 
 
 def _check_place(package: ModelPackage, slug: str, older_version: str, known: Mapping[str, ModelPackage]) -> None:

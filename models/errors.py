@@ -8,6 +8,7 @@
     └─ ModelUnusableError          the city's data officer can mend it; this model rests, the others go on
        ├─ ModelFileChangedError    a file is not the one the manifest names
        ├─ ModelScoresDifferError   runtime, tree reader and original model do not agree
+       ├─ MethodsDisagreeError     two ways to compute contributions give different ones
        ├─ ModelFeaturesMismatchError  card, model, background and reference do not have the same features
        ├─ MalformedPackageError    a file of the package cannot be read or contradicts itself; InstalledTwiceError
        └─ UnsupportedModelError    a kind of model that is not yet supported, named
@@ -89,6 +90,12 @@ class ModelScoresDifferError(ModelUnusableError):
     """The runtime, our own reading of the trees and the original model give different scores."""
 
     code: ClassVar[str] = "model_scores_differ"
+
+
+class MethodsDisagreeError(ModelUnusableError):
+    """Two independent ways to compute this model's contributions give different ones, so at least one is wrong."""
+
+    code: ClassVar[str] = "methods_disagree"
 
 
 class ModelFeaturesMismatchError(ModelUnusableError):

@@ -1,5 +1,6 @@
 """How good a model is, in counts: measured once per version on cases it did not learn from."""
 
+import math
 from datetime import date
 from typing import Annotated, Literal, Self
 
@@ -50,15 +51,15 @@ class CalibrationBin(_Part):
     """Of 100 cases with such a score, how many really were favourable.
 
     Attributes:
-        low: Lowest score of the bin, from 0 to 1, included.
-        high: Highest score of the bin, excluded; included only where it is 1.
+        low: Lowest score of the bin, in the score unit, included.
+        high: Highest score of the bin, excluded; included only in the last bin.
         n: Evaluated cases; None where there were fewer than 10.
         favourable_per_100: None where there were fewer than 10 cases.
         interval: 95 % Wilson interval of that count, per 100; None where there were fewer than 10 cases.
     """
 
-    low: Share
-    high: Share
+    low: float
+    high: float
     n: Count | None
     favourable_per_100: Per100 | None
     interval: tuple[Per100, Per100] | None
@@ -101,18 +102,19 @@ class GroupResult(_Part):
 
 
 class Evaluation(_Part):
-    """One evaluation of one model version.
+    """One evaluation of one model version. What was not measured, or cannot be for this kind of model, is left out.
 
     Attributes:
         schema_name: Version of this format.
         model_version: Version that was evaluated, as in the card.
         as_of: Day of the evaluation.
         n: Evaluated cases, none of which the model learned from.
-        threshold: Score from which on the favourable outcome follows, 0 to 1.
-        accuracy: Share of cases in which the score was right at the threshold.
+        threshold: The card's threshold; none for several classes.
+        accuracy: Share of cases in which the outcome that follows from the score was right.
         auc: Probability that a favourable case scores higher than an unfavourable one.
-        confusion: The counts behind the accuracy.
-        calibration: Bins that cover scores from 0 to 1 without gap.
+        confusion: The counts behind the accuracy, where there is a threshold.
+        calibration: Bins of scores without gap, from 0 to 1 for probabilities.
+        mean_absolute_error: How far the score was off on average, in the score unit.
         groups: Results per group.
         about: What was compared with what; what these numbers do not say.
     """
@@ -121,11 +123,14 @@ class Evaluation(_Part):
     model_version: Text
     as_of: date
     n: Annotated[int, Field(ge=SMALLEST_PUBLISHED_GROUP)]
-    threshold: Share
-    accuracy: Share
-    auc: Share
-    confusion: Confusion
-    calibration: tuple[CalibrationBin, ...] = Field(min_length=1)
+    threshold: float | None = None
+    accuracy: Share | None = None
+    auc: Share | None = None
+    confusion: Confusion | None = None
+    calibration: tuple[CalibrationBin, ...] = ()
+    mean_absolute_error: Annotated[float, Field(ge=0)] | None = Field(
+        default=None, exclude_if=lambda error: error is None
+    )
     groups: tuple[GroupResult, ...]
     about: Words
 
@@ -133,28 +138,34 @@ class Evaluation(_Part):
         """Find what is known about cases with such a score.
 
         Args:
-            score: From 0 to 1.
+            score: In the score unit.
 
         Returns:
             The bin, or None where fewer than 10 such cases were evaluated.
 
         Raises:
-            ValueError: If the score is not between 0 and 1.
+            ValueError: If the score is no number.
         """
-        if not 0 <= score <= 1:
-            raise ValueError(f"A score lies between 0 and 1, not at {score}.")
+        if math.isnan(score):
+            raise ValueError("A score is a number.")
+        if not self.calibration or not self.calibration[0].low <= score <= self.calibration[-1].high:
+            return None
         found = next((part for part in self.calibration if score < part.high), self.calibration[-1])
         return None if found.n is None else found
 
     @model_validator(mode="after")
     def _check_consistency(self) -> Self:
-        if self.confusion.total != self.n:
-            raise ValueError("the four counts of 'confusion' do not add up to 'n'")
-        if round(self.confusion.agreeing / self.n, 4) != round(self.accuracy, 4):
-            raise ValueError("'accuracy' does not follow from 'confusion'")
-        edges = [self.calibration[0].low, *(part.high for part in self.calibration)]
-        if edges[0] != 0 or edges[-1] != 1 or edges != sorted(set(edges)):
-            raise ValueError("the bins of 'calibration' must cover 0 to 1 in rising order")
+        if self.accuracy is None and self.mean_absolute_error is None:
+            raise ValueError("at least one of 'accuracy' and 'mean_absolute_error' is needed")
+        if self.confusion is not None:
+            if self.confusion.total != self.n:
+                raise ValueError("the four counts of 'confusion' do not add up to 'n'")
+            if self.accuracy is None or round(self.confusion.agreeing / self.n, 4) != round(self.accuracy, 4):
+                raise ValueError("'accuracy' does not follow from 'confusion'")
+        if self.threshold is None and (self.confusion is not None or self.auc is not None or self.calibration):
+            raise ValueError("'confusion', 'auc' and 'calibration' belong to scores with a threshold")
+        if any(part.low >= part.high for part in self.calibration):
+            raise ValueError("the bins of 'calibration' must rise")
         if any(part.low != before.high for before, part in zip(self.calibration, self.calibration[1:], strict=False)):
             raise ValueError("the bins of 'calibration' must join without gap")
         return self

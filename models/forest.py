@@ -133,7 +133,7 @@ class Forest:
         return replace(
             self,
             base_value=self.base_value + self.output_base_values[output],
-            trees=tuple(tree.for_output(output) for tree in self.trees),
+            trees=_without_idle_trees([tree.for_output(output) for tree in self.trees]),
             link="identity" if self.link in OVER_ALL_OUTPUTS else self.link,
             output_base_values=(),
         )
@@ -198,6 +198,11 @@ class Forest:
     @cached_property
     def _all_nodes(self) -> "_AllNodes":
         return _AllNodes.of(self.trees)
+
+
+def _without_idle_trees(trees: Sequence[Tree]) -> tuple[Tree, ...]:
+    """Leave out trees that add nothing: where each tree belongs to one class, those of all others. One always stays."""
+    return tuple(tree for tree in trees if tree.value.any()) or tuple(trees[:1])
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,6 @@
 """Models whose additive score is a sum with one part per feature: linear models and tables of points (scorecards)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from models.encoding import Encoding
 from models.errors import MalformedPackageError, ModelFeaturesMismatchError
 from models.links import OVER_ALL_OUTPUTS, Link, apply_link
-from models.scoring_model import Rows, Scores, ScoringModel
+from models.scoring_model import Rows, Scores, ScoringModel, refuse_row_width, value_not_known
 
 
 class AdditiveModel(ScoringModel, Protocol):
@@ -36,6 +37,19 @@ class AdditiveModel(ScoringModel, Protocol):
         ...
 
 
+@dataclass(frozen=True, kw_only=True)
+class FeatureForms:
+    """What is known about how a raw feature becomes its columns.
+
+    Attributes:
+        straight: Features whose numbers are only moved and scaled, so that their part is a straight line.
+        listed: Features that have only so many values, numbered from 0: categories, and yes-or-no.
+    """
+
+    straight: frozenset[int]
+    listed: Mapping[int, int]
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class LinearModel:
     """A weighted sum of the columns that are made from the values, or one such sum for each class or target.
@@ -45,12 +59,14 @@ class LinearModel:
         coefficients: Shape (n_outputs, n_columns), additive unit per unit of the column.
         link: How the score follows from the additive score.
         encoding: How raw features become columns; none means the columns are the raw features in 64 bits.
+        forms: What is known about that way; none if nothing is.
     """
 
     intercepts: NDArray[np.float64]
     coefficients: NDArray[np.float64]
     link: Link = "logistic"
     encoding: Encoding | None = None
+    forms: FeatureForms | None = None
 
     def __post_init__(self) -> None:
         n_columns = None if self.encoding is None else len(self.encoding.feature_of_column)
@@ -126,7 +142,7 @@ class LinearModel:
         return apply_link(self.link, self.additive_score(rows))
 
     def _parts(self, rows: Rows, output: int) -> Rows:
-        _check_width(rows, self.n_features)
+        refuse_row_width(rows, self.n_features)
         if self.encoding is None:
             return _refuse_parts_that_are_no_number(rows * self.coefficients[output], rows)
         order, begins, features = self._columns_by_feature
@@ -228,7 +244,7 @@ class PointsTable:
 
     def parts_of(self, rows: Rows) -> Rows:
         """The points of each value; see :meth:`AdditiveModel.parts_of`."""
-        _check_width(rows, self.n_features)
+        refuse_row_width(rows, self.n_features)
         parts = np.column_stack([table.of(rows[:, column]) for column, table in enumerate(self.tables)])
         return _refuse_parts_that_are_no_number(parts, rows)
 
@@ -241,23 +257,11 @@ class PointsTable:
         return apply_link(self.link, self.additive_score(rows))
 
 
-def _check_width(rows: Rows, n_features: int) -> None:
-    if rows.ndim != 2 or rows.shape[1] != n_features:  # noqa: PLR2004 - a table has two dimensions
-        raise ModelFeaturesMismatchError(f"Rows of shape {rows.shape} do not fit {n_features} features.")
-
-
 def _refuse_parts_that_are_no_number(parts: Rows, rows: Rows) -> Rows:
     if not np.isfinite(parts).all():
         row, feature = np.argwhere(~np.isfinite(parts))[0]
-        raise ModelFeaturesMismatchError(
-            f"The model says nothing about {_spoken(float(rows[row, feature]))} of feature {feature}, so the case can "
-            "neither be scored nor explained. Send a value that the model knows."
-        )
+        raise value_not_known(float(rows[row, feature]), int(feature))
     return parts
-
-
-def _spoken(value: float) -> str:
-    return "a missing value" if np.isnan(value) else f"the value {value:g}"
 
 
 def _or_nan(points: float | None) -> float:

@@ -6,7 +6,7 @@ not listed is refused.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -16,12 +16,17 @@ from models.errors import MalformedPackageError, ModelFileChangedError
 MANIFEST = "MANIFEST.json"
 CARD = "card.yaml"
 MODEL = "model.onnx"
+SCORECARD = "scorecard.yaml"
+TERMS = "terms.json"
 BACKGROUND = "background.npz"
 REFERENCE = "reference.npz"
 EVALUATION = "evaluation.json"
 
-COVERED_FILES = (BACKGROUND, CARD, EVALUATION, MODEL, REFERENCE)
-"""Every manifest lists exactly these."""
+COMMON_FILES = (BACKGROUND, CARD, EVALUATION, REFERENCE)
+"""Every manifest lists these and one of MODEL_FILES."""
+
+MODEL_FILES = (MODEL, SCORECARD, TERMS)
+"""What can hold the model itself; which file it is says what kind of model."""
 
 TRAINING_MATERIAL = frozenset({"README.md", "train.py", "data", "__pycache__"})
 """May lie in the folder without being covered."""
@@ -41,6 +46,11 @@ class VerifiedFiles:
     sha256: str
     contents: Mapping[str, bytes]
 
+    @property
+    def model_file(self) -> str:
+        """Name of the file that holds the model."""
+        return next(name for name in MODEL_FILES if name in self.contents)
+
 
 def write_manifest(folder: Path) -> str:
     """Write the manifest for the files as they are now.
@@ -52,9 +62,12 @@ def write_manifest(folder: Path) -> str:
         The package's identity: SHA-256 (hex) of the manifest's bytes.
 
     Raises:
-        MalformedPackageError: If a file is missing.
+        MalformedPackageError: If a file is missing, or there is more than one model.
     """
-    hashes = {name: sha256(_read(folder / name)).hexdigest() for name in COVERED_FILES}
+    held = [name for name in MODEL_FILES if (folder / name).exists()]
+    if len(held) > 1:
+        raise MalformedPackageError(f"A package holds one model, this one holds {' and '.join(held)}.")
+    hashes = {name: sha256(_read(folder / name)).hexdigest() for name in (*COMMON_FILES, *(held or [MODEL]))}
     content = (json.dumps({"format": FORMAT, "files": hashes}, indent=2, sort_keys=True) + "\n").encode()
     (folder / MANIFEST).write_bytes(content)
     return sha256(content).hexdigest()
@@ -77,7 +90,7 @@ def read_verified(folder: Path) -> VerifiedFiles:
         raise ModelFileChangedError(f"The model package '{folder.name}' has no {MANIFEST}: restore the approved files.")
     manifest = _read(folder / MANIFEST)
     hashes = _parse(manifest)
-    problems = [f"'{name}' is not listed in {MANIFEST}." for name in _unlisted(folder)]
+    problems = [f"'{name}' is not listed in {MANIFEST}." for name in _unlisted(folder, hashes)]
     contents = {}
     for name, expected in hashes.items():
         path = folder / name
@@ -104,15 +117,17 @@ def _parse(content: bytes) -> Mapping[str, str]:
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT or set(manifest) != {"format", "files"}:
         raise MalformedPackageError(f"{MANIFEST} is not of the format {FORMAT}.")
     files = manifest["files"]
-    if not isinstance(files, dict) or set(files) != set(COVERED_FILES):
-        raise MalformedPackageError(f"{MANIFEST} must list exactly these files: {', '.join(COVERED_FILES)}.")
+    if not isinstance(files, dict) or set(files) not in [{*COMMON_FILES, model} for model in MODEL_FILES]:
+        raise MalformedPackageError(
+            f"{MANIFEST} must list exactly these files: {', '.join(COMMON_FILES)}, and one of {', '.join(MODEL_FILES)}."
+        )
     if not all(isinstance(value, str) for value in files.values()):
         raise MalformedPackageError(f"{MANIFEST} must give a SHA-256 for each file.")
     return files
 
 
-def _unlisted(folder: Path) -> list[str]:
-    known = {MANIFEST, *COVERED_FILES, *TRAINING_MATERIAL}
+def _unlisted(folder: Path, listed: Iterable[str]) -> list[str]:
+    known = {MANIFEST, *listed, *TRAINING_MATERIAL}
     try:
         return sorted(ascii(path.name)[1:-1][:80] for path in folder.iterdir() if path.name not in known)
     except OSError as error:

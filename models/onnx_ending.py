@@ -71,7 +71,7 @@ def find_ending(graph: "ScoringGraph") -> Ending:
                     break
             if ending:
                 found.add(ending)
-        elif not _is_label(output) and graph.depends_on_scoring_node(tensor):
+        elif not is_label(output) and graph.depends_on_scoring_node(tensor):
             maker = graph.maker_of(tensor)
             blocking.update([maker.op_type] if maker is not None and maker is not graph.node else [])
     if blocking:
@@ -144,6 +144,7 @@ def _arithmetic_of(graph: "ScoringGraph", node: NodeProto) -> tuple[float, float
     return {"Mul": (constant, 0.0), "Add": (1.0, constant)}.get(node.op_type) or (1.0 / constant, 0.0)
 
 
-def _is_label(output: ValueInfoProto) -> bool:
+def is_label(output: ValueInfoProto) -> bool:
+    """Say whether an output of a graph is made of words, whole numbers or yes and no, and so is no score."""
     kinds = (TensorProto.INT64, TensorProto.INT32, TensorProto.STRING, TensorProto.BOOL)
     return output.type.HasField("tensor_type") and output.type.tensor_type.elem_type in kinds

@@ -33,11 +33,13 @@ class GraphInput:
         name: As in the graph.
         width: Columns it has.
         element_type: ONNX element type number.
+        is_list: Whether it is a list with one value per row, not a table.
     """
 
     name: str
     width: int
     element_type: int
+    is_list: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,9 @@ class OnnxGraph:
         inputs: Inputs of the graph, in its order.
         constants: Constant tensors, by name.
     """
+
+    scorer = "score"
+    """What error sentences call that which scores."""
 
     def __init__(self, onnx_bytes: bytes) -> None:
         self.model = _parse(onnx_bytes)
@@ -105,8 +110,12 @@ class OnnxGraph:
         columns = [Column(name, position) for name in order for position in range(widths[name])]
         return {column: index for index, column in enumerate(columns)}
 
-    def _part_up_to(self, tensor: str) -> onnx.ModelProto:
-        needed = {id(node) for node in self._makers_behind(tensor)}
+    def part_up_to(self, *tensors: str) -> bytes:
+        """Make the graph whose only outputs are some tensors."""
+        return _bytes_of(self._part_up_to(*tensors))
+
+    def _part_up_to(self, *tensors: str) -> onnx.ModelProto:
+        needed = {id(node) for tensor in tensors for node in self.makers_behind(tensor)}
         part = onnx.ModelProto()
         part.CopyFrom(self.model)
         del part.graph.node[:]
@@ -114,10 +123,11 @@ class OnnxGraph:
         del part.graph.output[:]
         del part.graph.value_info[:]
         # The runtime finds out the type by itself; it is checked where the part is loaded.
-        part.graph.output.append(onnx.ValueInfoProto(name=tensor))
+        part.graph.output.extend(onnx.ValueInfoProto(name=tensor) for tensor in tensors)
         return part
 
-    def _makers_behind(self, tensor: str) -> Iterator[NodeProto]:
+    def makers_behind(self, tensor: str) -> Iterator[NodeProto]:
+        """Go through all nodes a tensor is made by, itself and their inputs'."""
         waiting, seen = [tensor], {tensor}
         while waiting:
             node = self._makers.get(waiting.pop())
@@ -141,6 +151,7 @@ class ScoringGraph(OnnxGraph):
         super().__init__(onnx_bytes)
         self.node: NodeProto = _only_scoring_node(self.model)
         self.attributes: Mapping[str, Any] = attributes_of(self.node)
+        self.scorer = "linear model" if self.is_linear else "trees"
         self.ending = find_ending(self)
 
     @property
@@ -159,16 +170,6 @@ class ScoringGraph(OnnxGraph):
         return bool(self.node.op_type in LINEAR)
 
     @property
-    def scorer(self) -> str:
-        """What error sentences call the scoring node."""
-        return "linear model" if self.is_linear else "trees"
-
-    @property
-    def ends_in_sigmoid(self) -> bool:
-        """Whether a Sigmoid stands between the scoring node and the score."""
-        return self.ending.link == "Sigmoid"
-
-    @property
     def node_input(self) -> str:
         """Name of the tensor the scoring node reads."""
         return str(self.node.input[0])
@@ -180,7 +181,7 @@ class ScoringGraph(OnnxGraph):
 
     def scoring_part(self) -> bytes:
         """Make the graph whose only output are the scores."""
-        return _bytes_of(self._part_up_to(self.ending.score_output))
+        return self.part_up_to(self.ending.score_output)
 
     def additive_part(self) -> bytes:
         """Make the graph whose only output are the scores before the post transform."""
@@ -194,11 +195,11 @@ class ScoringGraph(OnnxGraph):
 
     def preprocessing_part(self) -> bytes:
         """Make the graph whose only output is what the scoring node reads."""
-        return _bytes_of(self._part_up_to(self.node_input))
+        return self.part_up_to(self.node_input)
 
     def depends_on_scoring_node(self, tensor: str) -> bool:
         """Say whether the scoring node is among those that make a tensor."""
-        return any(node is self.node for node in self._makers_behind(tensor))
+        return any(node is self.node for node in self.makers_behind(tensor))
 
 
 def attributes_of(node: NodeProto) -> dict[str, Any]:
@@ -261,6 +262,8 @@ def _input(value: onnx.ValueInfoProto) -> GraphInput:
     tensor = value.type.tensor_type
     sizes = list(tensor.shape.dim)
     matrix_rank = 2
+    if len(sizes) == 1:
+        return GraphInput(name=value.name, width=1, element_type=tensor.elem_type, is_list=True)
     if len(sizes) != matrix_rank or not sizes[1].HasField("dim_value") or sizes[1].dim_value < 1:
         raise UnsupportedModelError(f"The input '{value.name[:80]}' must be a table with a fixed number of columns.")
     return GraphInput(name=value.name, width=sizes[1].dim_value, element_type=tensor.elem_type)

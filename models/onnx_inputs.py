@@ -9,8 +9,8 @@ from onnx import TensorProto
 
 from models.errors import ModelFeaturesMismatchError, UnsupportedModelError
 from models.features import Feature
-from models.onnx_graph import Column, ScoringGraph
-from models.scoring_model import Rows
+from models.onnx_graph import Column, GraphInput, OnnxGraph
+from models.scoring_model import Rows, Scores, refuse_row_width
 
 _NUMBER_TYPES: Mapping[int, type[np.generic]] = {
     TensorProto.FLOAT: np.float32,
@@ -38,20 +38,17 @@ class OnnxInputs:
         UnsupportedModelError: If an input is of another type.
     """
 
-    def __init__(
-        self, graph: ScoringGraph, positions: Mapping[Column, int], features: Sequence[Feature] | None
-    ) -> None:
+    def __init__(self, graph: OnnxGraph, positions: Mapping[Column, int], features: Sequence[Feature] | None) -> None:
         self._n_features = graph.n_raw_features
-        self._orders: dict[str, list[int]] = {}
-        self._types: dict[str, int] = {}
-        self._texts: dict[int, NDArray[np.object_]] = {}
+        self._inputs: list[_NumberInput | _TextInput] = []
         for graph_input in graph.inputs:
             order = [positions[Column(graph_input.name, position)] for position in range(graph_input.width)]
-            self._orders[graph_input.name] = order
-            self._types[graph_input.name] = graph_input.element_type
             if graph_input.element_type == TensorProto.STRING:
-                self._texts.update({feature: _texts_of(feature, features, graph_input.name) for feature in order})
-            elif graph_input.element_type not in _NUMBER_TYPES:
+                texts = [_texts_of(feature, features, graph_input.name) for feature in order]
+                self._inputs.append(_TextInput(graph_input, order, texts))
+            elif graph_input.element_type in _NUMBER_TYPES:
+                self._inputs.append(_NumberInput(graph_input, order))
+            else:
                 raise UnsupportedModelError(
                     f"The input '{graph_input.name[:80]}' is not yet read: only numbers, text and booleans are."
                 )
@@ -68,24 +65,57 @@ class OnnxInputs:
         Raises:
             ModelFeaturesMismatchError: If the rows do not fit the model.
         """
-        if rows.ndim != 2 or rows.shape[1] != self._n_features:  # noqa: PLR2004 - a table has two dimensions
-            raise ModelFeaturesMismatchError(f"Rows of shape {rows.shape} do not fit {self._n_features} features.")
-        return {name: self._table(name, rows[:, order]) for name, order in self._orders.items()}
+        refuse_row_width(rows, self._n_features)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return {one.name: one.of(rows) for one in self._inputs}
 
-    def _table(self, name: str, values: Rows) -> NDArray[Any]:
-        element_type = self._types[name]
-        if element_type == TensorProto.STRING:
-            columns = [
-                _texts_at(self._texts[feature], values[:, index]) for index, feature in enumerate(self._orders[name])
-            ]
-            return np.stack(columns, axis=1)
-        if element_type in _WITHOUT_MISSING and np.any(np.isnan(values)):
-            raise ModelFeaturesMismatchError(f"The model's input '{name[:80]}' cannot hold missing values.")
-        if element_type in (TensorProto.INT64, TensorProto.INT32):
+
+class _NumberInput:
+    """An input of numbers or booleans."""
+
+    def __init__(self, graph_input: GraphInput, order: list[int]) -> None:
+        self.name = graph_input.name
+        self._element_type = graph_input.element_type
+        self._dtype = _NUMBER_TYPES[graph_input.element_type]
+        self._holds_missing = graph_input.element_type not in _WITHOUT_MISSING
+        # Neighbouring columns are sliced, which is quicker than choosing them one by one.
+        neighbours = order == list(range(order[0], order[-1] + 1))
+        self._columns: Any = slice(order[0], order[-1] + 1) if neighbours else order
+        if graph_input.is_list:
+            self._columns = order[0]
+
+    def of(self, rows: Rows) -> NDArray[Any]:
+        values = rows[:, self._columns]
+        if self._holds_missing:
+            return values.astype(self._dtype)
+        if np.any(np.isnan(values)):
+            raise ModelFeaturesMismatchError(f"The model's input '{self.name[:80]}' cannot hold missing values.")
+        if self._element_type in (TensorProto.INT64, TensorProto.INT32):
             limits = np.iinfo(np.int32)  # beyond them a cast is not defined, and no feature counts that far
             values = np.clip(values, limits.min, limits.max)
-        with np.errstate(over="ignore"):
-            return values.astype(_NUMBER_TYPES[element_type])
+        return values.astype(self._dtype)
+
+
+class _TextInput:
+    """An input of texts; rows hold the positions of categories."""
+
+    def __init__(self, graph_input: GraphInput, order: list[int], texts: list[NDArray[np.object_]]) -> None:
+        self.name = graph_input.name
+        self._order = order
+        self._texts = texts
+        self._is_list = graph_input.is_list
+        # One case at a time is the common question; then every table this input can become is at hand.
+        one_row = (1,) if graph_input.is_list else (1, 1)
+        self._tables_of_one = [np.full(one_row, text, dtype=np.object_) for text in texts[0]] if len(order) == 1 else []
+
+    def of(self, rows: Rows) -> NDArray[Any]:
+        if self._tables_of_one and len(rows) == 1:
+            number = float(rows[0, self._order[0]])
+            if not (0 <= number < len(self._tables_of_one) and number.is_integer()):
+                raise _no_category(number)
+            return self._tables_of_one[int(number)]
+        columns = [_texts_at(texts, rows[:, feature]) for texts, feature in zip(self._texts, self._order, strict=True)]
+        return columns[0] if self._is_list else np.stack(columns, axis=1)
 
 
 def _texts_of(position: int, features: Sequence[Feature] | None, input_name: str) -> NDArray[np.object_]:
@@ -97,9 +127,12 @@ def _texts_of(position: int, features: Sequence[Feature] | None, input_name: str
     return np.array([category.value for category in features[position].categories], dtype=np.object_)
 
 
-def _texts_at(texts: NDArray[np.object_], numbers: Rows) -> NDArray[np.object_]:
-    with np.errstate(invalid="ignore"):
-        known = (numbers >= 0) & (numbers < len(texts)) & (numbers == np.floor(numbers))
+def _texts_at(texts: NDArray[np.object_], numbers: Scores) -> NDArray[np.object_]:
+    known = (numbers >= 0) & (numbers < len(texts)) & (numbers == np.floor(numbers))
     if not np.all(known):
-        raise ModelFeaturesMismatchError(f"{numbers[~known][0]} is not the position of a category.")
+        raise _no_category(float(numbers[~known][0]))
     return np.asarray(texts[numbers.astype(np.int64)])
+
+
+def _no_category(number: float) -> ModelFeaturesMismatchError:
+    return ModelFeaturesMismatchError(f"{number} is not the position of a category.")

@@ -11,7 +11,7 @@ import numpy as np
 from models.encoding import Encoding
 from models.errors import MalformedPackageError, UnsupportedModelError
 from models.features import Feature
-from models.linear_model import LinearModel
+from models.linear_model import FeatureForms, LinearModel
 from models.onnx_graph import ScoringGraph, floats_of
 from models.onnx_model import OnnxPreprocessing
 from models.onnx_outputs import read_outputs
@@ -56,4 +56,19 @@ def read_linear_model(onnx_bytes: bytes, features: Sequence[Feature] | Sequence[
         coefficients = weights
         preprocessing = OnnxPreprocessing(graph, features, len(origins))
         encoding = Encoding(n_features=n_features, feature_of_column=origins, preprocessing=preprocessing)
-    return LinearModel(intercepts=outputs.base_values, coefficients=coefficients, link=outputs.link, encoding=encoding)
+    return LinearModel(
+        intercepts=outputs.base_values,
+        coefficients=coefficients,
+        link=outputs.link,
+        encoding=encoding,
+        forms=FeatureForms(straight=provenance.straight_features, listed=_n_values(features or ())),
+    )
+
+
+def _n_values(features: Sequence[Feature] | Sequence[str]) -> dict[int, int]:
+    """Say how many values categories and yes-or-no features have, by their position."""
+    counts = {}
+    for position, feature in enumerate(features):
+        if isinstance(feature, Feature) and feature.kind in ("category", "boolean"):
+            counts[position] = len(feature.categories) or 2
+    return counts

@@ -12,7 +12,7 @@ from models.card import ModelCard
 from models.encoding import Columns
 from models.errors import UnsupportedModelError
 from models.features import Feature
-from models.onnx_graph import ScoringGraph
+from models.onnx_graph import OnnxGraph, ScoringGraph
 from models.onnx_inputs import OnnxInputs
 from models.onnx_outputs import read_outputs
 from models.scoring_model import Rows, Scores
@@ -52,8 +52,8 @@ class OnnxModel:
         self._n_features = len(card.features)
         self._outputs = read_outputs(graph)
         self.n_outputs = self._outputs.n_outputs
-        self._scores = _session(graph.scoring_part())
-        self._additive_scores = _session(graph.additive_part())
+        self._scores = _Part(_session(graph.scoring_part()))
+        self._additive_scores = _Part(_session(graph.additive_part()))
 
     @property
     def n_features(self) -> int:
@@ -68,11 +68,11 @@ class OnnxModel:
         """Score cases before the post transform; see :meth:`models.scoring_model.ScoringModel.additive_score`."""
         return self._outputs.additive_scores_of(self._run(self._additive_scores, rows))
 
-    def _run(self, session: ort.InferenceSession, rows: Rows) -> Scores:
+    def _run(self, part: "_Part", rows: Rows) -> Scores:
         tables = self._inputs.of(rows)
         if len(rows) == 0:
             return np.zeros((0, self._outputs.n_columns))
-        return _run(session, tables).astype(np.float64).reshape(len(rows), -1)
+        return part.run(tables)[0].astype(np.float64).reshape(len(rows), -1)
 
 
 class OnnxPreprocessing:
@@ -89,26 +89,75 @@ class OnnxPreprocessing:
     """
 
     def __init__(self, graph: ScoringGraph, features: Sequence[Feature] | Sequence[str] | None, n_columns: int) -> None:
-        names = None if features is None else [f if isinstance(f, str) else f.name for f in features]
-        full = [feature for feature in features or () if isinstance(feature, Feature)]
-        self._inputs = OnnxInputs(graph, graph.raw_positions(names), full or None)
+        self._inputs = _inputs_of(graph, features)
         self._n_columns = n_columns
         if graph.maker_of(graph.node_input) is None:
             raise UnsupportedModelError(
                 f"Inputs of other than 32-bit floating point numbers right before the {graph.scorer} are not yet read."
             )
-        self._session = _session(graph.preprocessing_part())
-        if self._session.get_outputs()[0].type != "tensor(float)":
+        session = _session(graph.preprocessing_part())
+        if session.get_outputs()[0].type != "tensor(float)":
             raise UnsupportedModelError(
                 f"Columns of other than 32-bit floating point numbers before the {graph.scorer} are not yet read."
             )
+        self._part = _Part(session)
 
     def encode(self, rows: Rows) -> Columns:
         """Make the columns of raw rows, shape (n_rows, n_columns)."""
         tables = self._inputs.of(rows)
         if len(rows) == 0:
             return np.zeros((0, self._n_columns), dtype=np.float32)
-        return np.asarray(_run(self._session, tables), dtype=np.float32).reshape(len(rows), -1)
+        columns: Columns = self._part.run(tables)[0].reshape(len(rows), -1)
+        return columns
+
+
+class OnnxTensors:
+    """Some tensors of a graph, computed by onnxruntime.
+
+    Args:
+        graph: The graph.
+        features: The card's features; needed where the graph reads text or has several inputs.
+        names: The tensors.
+
+    Raises:
+        UnsupportedModelError: If the runtime cannot run the graph.
+        ModelFeaturesMismatchError: If the graph's inputs are not the card's features.
+    """
+
+    def __init__(
+        self, graph: OnnxGraph, features: Sequence[Feature] | Sequence[str] | None, names: Sequence[str]
+    ) -> None:
+        self._inputs = _inputs_of(graph, features)
+        self._part = _Part(_session(graph.part_up_to(*names)))
+
+    def of(self, rows: Rows) -> list[NDArray[Any]]:
+        """Compute the tensors for raw rows, shape (n_rows, n_features)."""
+        return self._part.run(self._inputs.of(rows))
+
+
+def _inputs_of(graph: OnnxGraph, features: Sequence[Feature] | Sequence[str] | None) -> OnnxInputs:
+    names = None if features is None else [f if isinstance(f, str) else f.name for f in features]
+    full = [feature for feature in features or () if isinstance(feature, Feature)]
+    return OnnxInputs(graph, graph.raw_positions(names), full or None)
+
+
+class _Part:
+    """A graph that is loaded, and what it reads."""
+
+    def __init__(self, session: ort.InferenceSession) -> None:
+        self._session = session
+        self._input_names = frozenset(graph_input.name for graph_input in session.get_inputs())
+
+    def run(self, tables: dict[str, NDArray[Any]]) -> list[NDArray[Any]]:
+        """Compute all outputs; inputs that the graph does not read are left out."""
+        if len(tables) != len(self._input_names):
+            tables = {name: table for name, table in tables.items() if name in self._input_names}
+        try:
+            outputs: list[NDArray[Any]] = self._session.run(None, tables)
+        except _RUNTIME_ERRORS as error:
+            reason = (str(error).splitlines() or ["no reason given"])[0][:200]
+            raise UnsupportedModelError(f"The runtime cannot run the model on a row: {reason}.") from error
+        return outputs
 
 
 def _session(onnx_bytes: bytes) -> ort.InferenceSession:
@@ -121,12 +170,3 @@ def _session(onnx_bytes: bytes) -> ort.InferenceSession:
     except _RUNTIME_ERRORS as error:
         reason = (str(error).splitlines() or ["no reason given"])[0][:200]
         raise UnsupportedModelError(f"The runtime cannot load the model: {reason}.") from error
-
-
-def _run(session: ort.InferenceSession, tables: dict[str, NDArray[Any]]) -> NDArray[Any]:
-    feeds = {graph_input.name: tables[graph_input.name] for graph_input in session.get_inputs()}
-    try:
-        return np.asarray(session.run(None, feeds)[0])
-    except _RUNTIME_ERRORS as error:
-        reason = (str(error).splitlines() or ["no reason given"])[0][:200]
-        raise UnsupportedModelError(f"The runtime cannot run the model on a row: {reason}.") from error

@@ -194,11 +194,13 @@ def _linear_link(
         if transform != "NONE":
             # onnxruntime 1.32 skips it for one target, so standard and runtime would give different scores.
             raise UnsupportedModelError("A LinearRegressor with a post transform is not read: runtimes may skip it.")
-        if graph.ending.link and (not graph.ends_in_sigmoid or n_classes > 1):
+        if not graph.ending.link:
+            return "identity"
+        if graph.ending.link not in _LINKS_BEHIND or n_classes > 1:
             raise UnsupportedModelError(
                 f"A {graph.ending.link} behind a LinearRegressor with {n_classes} targets is not read."
             )
-        return "logistic" if graph.ends_in_sigmoid else "identity"
+        return _LINKS_BEHIND[graph.ending.link]
     if transform not in ("NONE", "LOGISTIC", "SOFTMAX") or (transform == "SOFTMAX" and n_weights == 1):
         raise UnsupportedModelError(f"Linear models with the post transform {transform} are not yet read.")
     if graph.ending.link not in ("", "Normalizer"):

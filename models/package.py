@@ -1,33 +1,33 @@
 """A model package: card, model, background, reference and evaluation, verified together before anything is scored."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from models import manifest
+from models.black_box import BlackBox, check_rows_are_independent
 from models.card import ModelCard, parse_card
 from models.encoding import check_encoding
-from models.errors import (
-    MalformedPackageError,
-    ModelScoresDifferError,
-    ModelUnusableError,
-    UnsupportedModelError,
-)
+from models.errors import MalformedPackageError, ModelFeaturesMismatchError, ModelUnusableError
 from models.evaluation import Evaluation, parse_evaluation
-from models.forest import Forest, read_forest
+from models.forest import Forest
+from models.linear_model import LinearModel
 from models.manifest import read_verified, write_manifest
-from models.onnx_model import OnnxModel
+from models.read_model import Reading, ReadModel, read_model
 from models.row_tables import Background, Reference, check_columns, parse_background, parse_reference
+from models.score_comparison import ScoreComparison
 from models.scoring_model import Rows, Scores, ScoringModel
+from models.term_model import TermModel, check_terms
 
-__all__ = ["Background", "ModelPackage", "Reference", "additive_tolerance", "load_package", "write_manifest"]
+__all__ = ["Background", "ModelPackage", "Reading", "Reference", "load_package", "write_manifest"]
 
 ADDITIVE_TOLERANCE = 1e-5
-"""Runtime and forest may differ by this times max(1, sum of largest leaves), in the additive unit."""
+"""Runtime and reading may differ by this times max(1, scale of their rounding), in the additive unit."""
 
 SCORE_TOLERANCE = 1e-6
-"""Runtime, forest and original may differ by this in the score."""
+"""Runtime, reading and original may differ by this in probabilities that follow from log-odds or class scores."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +38,7 @@ class ModelPackage:
         card: What the register says about the model.
         sha256: Identity: SHA-256 (hex) of the manifest's bytes.
         model: Scores cases.
-        forest: The same model as trees, for explaining.
+        reading: The same model as trees or sums of parts, for explaining; none for a model that can only be asked.
         background: What explanations compare with.
         reference: Rows with the original model's scores.
         evaluation: How good the model is.
@@ -47,10 +47,33 @@ class ModelPackage:
     card: ModelCard
     sha256: str
     model: ScoringModel
-    forest: Forest
+    reading: Reading | None
     background: Background
     reference: Reference
     evaluation: Evaluation
+
+    @property
+    def forest(self) -> Forest:
+        """The trees of a model that has been read as trees.
+
+        Raises:
+            TypeError: If it is of another kind; look at ``reading`` first where any kind may come.
+        """
+        if not isinstance(self.reading, Forest):
+            raise TypeError(f"the model '{self.card.slug}' is no tree ensemble")
+        return self.reading
+
+    @property
+    def n_scores(self) -> int:
+        """Scores the model gives each case: 1, or one for each of several classes."""
+        return max(1, len(self.card.outcome_of_class))
+
+    @property
+    def features_used(self) -> frozenset[int]:
+        """Positions of the features that the model reads, as far as anybody knows: all of them where nobody does."""
+        if isinstance(self.reading, Forest):
+            return self.reading.features_used
+        return frozenset(range(len(self.card.features)))
 
     @property
     def reference_rows(self) -> Rows:
@@ -59,13 +82,34 @@ class ModelPackage:
 
     @property
     def reference_scores(self) -> Scores:
-        """The original model's scores of these rows, shape (r,)."""
+        """The original model's scores of these rows, shape (r,) or (r, n_classes)."""
         return self.reference.scores
 
+    @cached_property
+    def additive_tolerance(self) -> float:
+        """How far a 32-bit runtime may lie from the exact sum, in the additive unit."""
+        read = ReadModel(model=self.model, reading=self.reading)
+        return ADDITIVE_TOLERANCE * max(1.0, read.additive_scale(self.background.rows))
 
-def additive_tolerance(forest: Forest) -> float:
-    """How far a 32-bit runtime may lie from the exact sum of the leaves, in the additive unit."""
-    return ADDITIVE_TOLERANCE * max(1.0, forest.sum_of_largest_leaves)
+    @cached_property
+    def score_spread(self) -> float:
+        """Weighted standard deviation of the score over the background; of several classes that of the highest one."""
+        scores, weights = self.model.score(self.background.rows), self.background.weights
+        highest = scores.max(axis=1) if scores.ndim > 1 else scores
+        mean = np.average(highest, weights=weights)
+        return float(np.sqrt(np.average((highest - mean) ** 2, weights=weights)))
+
+    @cached_property
+    def score_tolerance(self) -> float:
+        """How far two computations of one score may lie apart, in the score unit."""
+        match self.card.additive_unit:
+            case "score":
+                return self.additive_tolerance
+            case "log_score":
+                # exp(x + d) is about exp(x) * (1 + d).
+                return self.additive_tolerance * float(self.model.score(self.background.rows).max())
+            case _:
+                return SCORE_TOLERANCE
 
 
 def load_package(folder: Path) -> ModelPackage:
@@ -96,28 +140,31 @@ def _load(folder: Path) -> ModelPackage:
     reference = parse_reference(files.contents[manifest.REFERENCE])
     check_columns(background.rows, len(card.features), manifest.BACKGROUND)
     check_columns(reference.rows, len(card.features), manifest.REFERENCE)
-    forest = read_forest(files.contents[manifest.MODEL], card.features)
-    if forest.n_outputs > 1:
-        raise UnsupportedModelError(
-            f"The card has two outcomes and one score, but the model gives {forest.n_outputs} scores."
-        )
-    if forest.link != "logistic":
-        raise UnsupportedModelError(
-            "The card's additive unit is log-odds, but the model's scores do not follow from log-odds."
-        )
-    model = OnnxModel(files.contents[manifest.MODEL], card)
-    _check_scores(model, forest, background, reference)
-    if forest.encoding is not None:
-        check_encoding(forest.encoding, background.rows, card.feature_names)
-    return ModelPackage(
+    _check_reference(card, reference)
+    read = read_model(files.model_file, files.contents[files.model_file], card)
+    package = ModelPackage(
         card=card,
         sha256=files.sha256,
-        model=model,
-        forest=forest,
+        model=read.model,
+        reading=read.reading,
         background=background,
         reference=reference,
         evaluation=evaluation,
     )
+    _check_scores(package)
+    _check_provenance(package)
+    return package
+
+
+def _check_provenance(package: ModelPackage) -> None:
+    """Hold against the background that each case, and each feature in it, counts by itself."""
+    reading, rows, names = package.reading, package.background.rows, package.card.feature_names
+    if isinstance(reading, Forest | LinearModel) and reading.encoding is not None:
+        check_encoding(reading.encoding, rows, names)
+    if isinstance(reading, TermModel):
+        check_terms(reading.terms, rows, names)
+    if isinstance(package.model, BlackBox):
+        check_rows_are_independent(package.model, rows, package.score_tolerance)
 
 
 def _check_evaluation(card: ModelCard, evaluation: Evaluation) -> None:
@@ -129,51 +176,41 @@ def _check_evaluation(card: ModelCard, evaluation: Evaluation) -> None:
         raise MalformedPackageError(
             f"evaluation.json uses the threshold {evaluation.threshold}, the card {card.threshold}."
         )
+    bins = evaluation.calibration
+    if card.score.is_probability and bins and (bins[0].low, bins[-1].high) != (0, 1):
+        raise MalformedPackageError("evaluation.json: the bins of 'calibration' must cover 0 to 1 in rising order.")
 
 
-def _check_scores(model: ScoringModel, forest: Forest, background: Background, reference: Reference) -> None:
+def _check_reference(card: ModelCard, reference: Reference) -> None:
+    if reference.classes != card.outcome_of_class:
+        named = ", ".join(reference.classes) or "one score for each row"
+        listed = ", ".join(card.outcome_of_class) or "one score for each row"
+        raise ModelFeaturesMismatchError(
+            f"reference.npz holds the classes {named}; the card, in 'outcome_of_class', has {listed}. "
+            "Both must name the same outcomes in the order of the model's classes."
+        )
+    limits = (-SCORE_TOLERANCE, 1 + SCORE_TOLERANCE)
+    if card.score.is_probability and np.any((reference.scores < limits[0]) | (reference.scores > limits[1])):
+        raise MalformedPackageError("reference.npz: scores that are probabilities must lie between 0 and 1.")
+
+
+def _check_scores(package: ModelPackage) -> None:
+    model, reading, reference = package.model, package.reading, package.reference
     hint = ""
-    if forest.has_base_values:
+    if isinstance(reading, Forest) and reading.has_base_values and reading.link == "logistic":
         hint = (
             " The model carries base_values, which onnxruntime 1.32 misreads for two classes:"
             " add them to the leaves of one tree and convert again."
         )
-    runtime_scores, forest_scores = model.score(reference.rows), forest.score(reference.rows)
-    compare = _Comparison(what=f"row {{}} of {manifest.REFERENCE}", tolerance=SCORE_TOLERANCE, hint=hint)
-    compare.refuse_difference("the runtime's score", runtime_scores, reference.scores)
-    compare.refuse_difference("the score read from the trees", forest_scores, reference.scores)
-    for rows, name in ((reference.rows, manifest.REFERENCE), (background.rows, manifest.BACKGROUND)):
-        what = f"row {{}} of {name}"
-        compare = _Comparison(what=what, tolerance=SCORE_TOLERANCE, hint=hint)
-        compare.refuse_difference("the runtime's score", model.score(rows), forest.score(rows))
-        compare = _Comparison(what=what, tolerance=additive_tolerance(forest), hint=hint)
-        sums = forest.additive_score(rows)
-        compare.refuse_difference("the runtime's additive score", model.additive_score(rows), sums)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Comparison:
-    """How two series of scores are compared, and how a difference is told.
-
-    Attributes:
-        what: Name of one row, with a gap for its number.
-        tolerance: Largest difference that is accepted.
-        hint: Sentence about a likely cause, or empty.
-    """
-
-    what: str
-    tolerance: float
-    hint: str
-
-    def refuse_difference(self, whose: str, found: Scores, expected: Scores) -> None:
-        differences = np.abs(found - expected)
-        # Written as "not within" so that NaN counts as a difference.
-        outside = np.flatnonzero(~(differences <= self.tolerance))
-        if len(outside) == 0:
-            return
-        row = int(outside[np.argmax(np.nan_to_num(differences[outside], nan=np.inf))])
-        raise ModelScoresDifferError(
-            f"For {self.what.format(row)}, {whose} is {found[row]:.9g} instead of {expected[row]:.9g};"
-            f" {len(outside)} of {len(found)} rows differ by more than {self.tolerance:.3g}."
-            f" The model is not used.{self.hint}"
-        )
+    comparison = ScoreComparison(
+        score_tolerance=package.score_tolerance,
+        additive_tolerance=package.additive_tolerance,
+        classes=package.card.outcome_of_class,
+        hint=hint,
+    )
+    comparison.with_original(model.score(reference.rows), reference, whose="the runtime's score")
+    if reading is None:
+        return
+    comparison.with_original(reading.score(reference.rows), reference, whose="the score read from the model file")
+    for rows, name in ((reference.rows, manifest.REFERENCE), (package.background.rows, manifest.BACKGROUND)):
+        comparison.of_runtime_and_reading(model, reading, rows, name=name)

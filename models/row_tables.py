@@ -40,8 +40,8 @@ class Background:
 
     def __post_init__(self) -> None:
         _check_table(self.rows, self.weights, "background.npz", "weights")
-        if np.any(self.weights <= 0):
-            raise MalformedPackageError("background.npz: every weight must be greater than 0.")
+        if self.weights.ndim != 1 or np.any(self.weights <= 0):
+            raise MalformedPackageError("background.npz: every row needs one weight greater than 0.")
         if not np.isfinite(self.mean_score_gap):
             raise MalformedPackageError("background.npz: 'mean_score_gap' must be a number.")
         self.rows.flags.writeable = False
@@ -54,16 +54,21 @@ class Reference:
 
     Attributes:
         rows: Raw rows, shape (r, n_features), float64.
-        scores: Scores from 0 to 1, shape (r,).
+        scores: In the score unit, shape (r,), or (r, n_classes) for several classes.
+        classes: For several classes the outcome ids of the columns of the scores, as the original model orders them.
     """
 
     rows: Rows
     scores: Scores
+    classes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.scores.ndim == 0 or self.scores.shape[1:] != ((len(self.classes),) if self.classes else ()):
+            raise MalformedPackageError(
+                "reference.npz: several classes need scores of shape (n, classes) and an array 'classes' that names "
+                "their outcomes in the order of the columns; one score for each row needs neither."
+            )
         _check_table(self.rows, self.scores, "reference.npz", "scores")
-        if np.any(self.scores < 0) or np.any(self.scores > 1):
-            raise MalformedPackageError("reference.npz: scores must lie between 0 and 1.")
         self.rows.flags.writeable = False
         self.scores.flags.writeable = False
 
@@ -100,10 +105,12 @@ def parse_background(content: bytes) -> Background:
 
 
 def parse_reference(content: bytes) -> Reference:
-    """Read ``reference.npz``: arrays rows and scores; arguments and errors as :func:`parse_background`."""
-    arrays = _arrays_of(content, "reference.npz")
+    """Read ``reference.npz``: arrays rows, scores and, for several classes, classes; see :func:`parse_background`."""
+    arrays, name = _arrays_of(content, "reference.npz"), "reference.npz"
     return Reference(
-        rows=_numbers_of(arrays, "rows", "reference.npz"), scores=_numbers_of(arrays, "scores", "reference.npz")
+        rows=_numbers_of(arrays, "rows", name),
+        scores=_numbers_of(arrays, "scores", name),
+        classes=_texts_of(arrays, "classes", name) if "classes" in arrays else (),
     )
 
 
@@ -148,9 +155,16 @@ def _text_of(arrays: Mapping[str, np.ndarray[Any, Any]], key: str, name: str) ->
     return str(array)
 
 
+def _texts_of(arrays: Mapping[str, np.ndarray[Any, Any]], key: str, name: str) -> tuple[str, ...]:
+    array = arrays[key]
+    if array.dtype.kind != "U" or array.ndim != 1 or len(array) == 0:
+        raise MalformedPackageError(f"{name} needs a list of texts called '{key}'.")
+    return tuple(str(text) for text in array)
+
+
 def _check_table(rows: Rows, numbers: Scores, name: str, what: str) -> None:
     matrix_rank = 2
-    if rows.ndim != matrix_rank or numbers.shape != rows.shape[:1] or len(rows) == 0:
+    if rows.ndim != matrix_rank or numbers.shape[:1] != rows.shape[:1] or len(rows) == 0:
         raise MalformedPackageError(f"{name} needs rows of shape (n, features) and {what} of shape (n,), n at least 1.")
     if not (np.all(np.isfinite(rows)) and np.all(np.isfinite(numbers))):
         raise MalformedPackageError(f"{name}: every number must be finite.")

@@ -32,7 +32,7 @@ class FactorBar:
 
 
 def bars_of(contributions: tuple[Contribution, ...]) -> tuple[FactorBar, ...]:
-    """Draw contributions on one scale, strongest first.
+    """Draw contributions on one scale, in the order of the document: strongest first, equal ones as the card has them.
 
     Args:
         contributions: Any subset of a document's contributions.
@@ -40,14 +40,13 @@ def bars_of(contributions: tuple[Contribution, ...]) -> tuple[FactorBar, ...]:
     Returns:
         One bar each; the longest is 100 wide, zero is at the left.
     """
-    ordered = sorted(contributions, key=lambda one: -abs(one.contribution))
-    longest = abs(ordered[0].contribution) if ordered else 0.0
+    longest = max((abs(one.contribution) for one in contributions), default=0.0)
     return tuple(
         FactorBar(
             contribution=one,
             width=max(MIN_WIDTH, round(FULL_WIDTH * abs(one.contribution) / longest, 1)) if longest else MIN_WIDTH,
         )
-        for one in ordered
+        for one in contributions
     )
 
 

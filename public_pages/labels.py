@@ -45,6 +45,22 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "slight": message("slight"),
         "negligible": message("hardly any"),
     },
+    "overall_strength": {
+        "strong": message("strong"),
+        "clear": message("clear"),
+        "slight": message("slight"),
+        "negligible": message("hardly any"),
+        "none": message("no influence"),
+    },
+    "overall_direction": {
+        "rising": message("Higher values mostly raise the number."),
+        "falling": message("Higher values mostly lower the number."),
+        "mixed": message("It raises the number in some cases and lowers it in others."),
+        "none": message("Some values raise the number, others lower it."),
+        "yes_rising": message("“Yes” mostly raises the number."),
+        "yes_falling": message("“Yes” mostly lowers the number."),
+        "nothing": message("It does not change the number."),
+    },
     "direction": {
         "raised": message("raised the number"),
         "lowered": message("lowered the number"),
@@ -84,7 +100,12 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "auditor": message("auditor"),
         "administrator": message("administrator"),
     },
-    "unit": {"log_odds": message("log odds"), "probability": message("probability")},
+    "unit": {
+        "log_odds": message("log odds"),
+        "class_score": message("logits"),
+        "log_score": message("log units"),
+        "probability": message("probability"),
+    },
     "yes_no": {"True": message("yes"), "False": message("no")},
 }
 

@@ -13,6 +13,7 @@ from explainer.use_cases.log_receipt import LogReceipt
 from explainer.use_cases.read_register import PublishedEntry, PublishedVersion
 from public_pages.explanation_view import FactorBar
 from public_pages.page_frame import ContactPoint, FieldProblem, TemplateContext
+from public_pages.register_view import WhatWeighs
 from public_pages.staff_page_contexts import AuditPage, DecisionCasePage, DecisionListPage, SignInPage
 
 
@@ -93,12 +94,14 @@ class RegisterEntryPage(TemplateContext):
     Attributes:
         published: The version shown.
         history: All versions, newest first.
+        weighs: What weighs most in the program; None where this version does not say.
     """
 
     template: ClassVar[str] = "register_entry.html"
 
     published: PublishedEntry
     history: tuple[PublishedVersion, ...]
+    weighs: WhatWeighs | None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -9,6 +9,7 @@ from babel.dates import format_date, format_time
 from babel.numbers import format_decimal
 
 from explainer.explanations.document import Language
+from models.outcomes import ScoreMeaning
 
 CITY_TIME = ZoneInfo("Europe/Berlin")
 """Clock on the wall of the town hall; everything is kept in UTC."""
@@ -51,6 +52,25 @@ def in_hundredths(score: float, language: Language, decimals: int = 0) -> str:
     return number(score * 100, language, decimals)
 
 
+def in_unit(score: float, language: Language, meaning: ScoreMeaning | None, more_decimals: int = 1) -> str:
+    """Write a score as people see it.
+
+    Args:
+        score: In the card's score unit.
+        language: Language of the page.
+        meaning: What the score is; None where nobody knows any more, and it is written as it is.
+        more_decimals: Digits beyond those the card asks for.
+
+    Returns:
+        From 0 to 100 for probabilities, else with the unit behind it.
+    """
+    if meaning is None:
+        return number(score, language, more_decimals)
+    shown = number(score * meaning.scale, language, meaning.decimals + more_decimals)
+    unit = meaning.unit_for(shown, language)
+    return shown if unit is None else f"{shown} {unit}"
+
+
 def filters(language: Language) -> Mapping[str, Callable[..., Any]]:
     """Template filters of one language."""
 
@@ -67,5 +87,6 @@ def filters(language: Language) -> Mapping[str, Callable[..., Any]]:
         "number": number,
         "signed": signed,
         "in_hundredths": in_hundredths,
+        "in_unit": in_unit,
     }
     return {name: bound(function) for name, function in named.items()}

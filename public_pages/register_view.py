@@ -1,7 +1,15 @@
-"""What several pages take from a model's card."""
+"""What pages take from a model's card and its register entry."""
+
+from dataclasses import dataclass
 
 from explainer.explanations.document import Language
+from explainer.narration.number_words import NumberWords
+from explainer.narration.phrases import phrases_in
+from explainer.register.entry import RegisterEntry
+from explainer.register.overview import FeatureOverview
 from models.card import ModelCard
+from models.features import Feature
+from public_pages.explanation_view import FULL_WIDTH, MIN_WIDTH
 from public_pages.page_frame import ContactPoint
 
 
@@ -21,3 +29,121 @@ def contact_of(card: ModelCard, language: Language) -> ContactPoint:
         email=card.contact.email,
         postal_address=card.contact.postal_address,
     )
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeanBar:
+    """The mean number at one value of a feature.
+
+    Attributes:
+        value: With its unit, in the page's language.
+        number: In words of the page's language, on the scale that people see.
+        width: 1 to 100: where the number lies between the ends of the axis.
+    """
+
+    value: str
+    number: str
+    width: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeatureInfluence:
+    """What one feature does over all cases of the comparison group.
+
+    Attributes:
+        feature: Its technical name.
+        label: What people call it.
+        strength: One of the strength words, or ``none`` where it does nothing.
+        share: Its part of the influence of all features, in percent.
+        direction: One of the labels of ``overall_direction``.
+        bars: Mean number at some of its values; empty for all but the strongest.
+    """
+
+    feature: str
+    label: str
+    strength: str
+    share: float
+    direction: str
+    bars: tuple[MeanBar, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class WhatWeighs:
+    """What weighs most in a program, and the axis of its drawings.
+
+    Attributes:
+        influences: All features, strongest first.
+        lowest: Score at the left end of every bar, in the card's score unit.
+        highest: Score at the right end of the axis.
+        limit: The threshold.
+        limit_place: 0 to 100: where it lies on the axis.
+    """
+
+    influences: tuple[FeatureInfluence, ...]
+    lowest: float
+    highest: float
+    limit: float
+    limit_place: float
+
+
+def what_weighs(entry: RegisterEntry, language: Language) -> WhatWeighs | None:
+    """Draw the overview of a published entry.
+
+    Args:
+        entry: The entry.
+        language: Language of labels and values.
+
+    Returns:
+        What the page shows; None where the entry has no overview.
+    """
+    overview, card = entry.overview, entry.card
+    if overview is None or card.threshold is None:
+        return None
+    scores = [one.score for feature in overview.features for one in feature.mean_scores]
+    # Bars begin at nought, so that twice as long means twice as much.
+    lowest, highest = min(0.0, card.threshold, *scores), max(0.0, card.threshold, *scores)
+    if card.score.is_probability:
+        highest = max(1.0, highest)
+
+    def place(score: float) -> float:
+        return round(FULL_WIDTH * (score - lowest) / ((highest - lowest) or 1.0), 1)
+
+    features = {feature.name: feature for feature in card.features}
+    words = _number_words(language)
+    return WhatWeighs(
+        influences=tuple(
+            FeatureInfluence(
+                feature=one.feature,
+                label=features[one.feature].label(language),
+                strength=one.strength if one.importance else "none",
+                share=one.share * 100,
+                direction=_direction(one, features[one.feature]),
+                bars=tuple(
+                    MeanBar(
+                        value=words.value(features[one.feature], mean.value),
+                        number=words.score(mean.score, card.threshold, card.score),
+                        width=max(MIN_WIDTH, place(mean.score)),
+                    )
+                    for mean in one.mean_scores
+                ),
+            )
+            for one in overview.features
+        ),
+        lowest=lowest,
+        highest=highest,
+        limit=card.threshold,
+        limit_place=place(card.threshold),
+    )
+
+
+def _direction(overview: FeatureOverview, feature: Feature) -> str:
+    if not overview.importance:
+        return "nothing"
+    if feature.kind == "boolean" and overview.direction in ("rising", "falling"):
+        return f"yes_{overview.direction}"
+    return overview.direction
+
+
+def _number_words(language: Language) -> NumberWords:
+    phrases = phrases_in(language)
+    return NumberWords(phrases, phrases.voice_for("subject"))

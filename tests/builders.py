@@ -26,6 +26,8 @@ from explainer.explanations.document import Audience, BackgroundRef, Language
 from explainer.explanations.interactions import CaseInteractions, Interaction
 from explainer.explanations.numbers import ExplanationNumbers, ScoreNumbers
 from explainer.explanations.reliability import CalibratedCount, Reliability
+from explainer.explanations.similar_cases import SimilarCases
+from explainer.explanations.stability import Stability
 from explainer.explanations.strength import StrengthClass
 from explainer.narration.facts import Facts
 from models.card import ModelCard
@@ -328,6 +330,8 @@ def some_reliability(**changes: Any) -> Reliability:
         near_threshold=False,
         outside_background=(),
         background_gap=0.004,
+        similar=SimilarCases(rows=20, weight=400.0, same_outcome_per_100=85.0, distance=1.1, usual_distance=2.6),
+        stability=Stability(blocks=10, same_top_reason=9, spreads=(0.12, 0.06, 0.03, 0.02, 0.01, 0.0)),
     )
     return replace(valid, **changes)
 
@@ -369,7 +373,7 @@ def some_score_numbers(
             ),
         ),
         strengths=tuple(strengths),
-        reliability=reliability or some_reliability(),
+        reliability=_for_so_many(len(contributions), reliability or some_reliability()),
     )
 
 
@@ -390,6 +394,14 @@ def some_interactions(*values: float) -> CaseInteractions:
             for features, value in zip(pairs, values or (-0.45, 0.12), strict=False)
         )
     )
+
+
+def _for_so_many(n_features: int, reliability: Reliability) -> Reliability:
+    stability = reliability.stability
+    if stability is None:
+        return reliability
+    spreads = (stability.spreads * n_features)[:n_features]
+    return replace(reliability, stability=replace(stability, spreads=spreads))
 
 
 def a_counterfactual(**changes: Any) -> Counterfactual:

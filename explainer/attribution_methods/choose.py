@@ -21,10 +21,13 @@ from explainer.attribution_methods.method_choice import (
 from explainer.attribution_methods.noticeable_interactions import PreparedInteractions
 from explainer.attribution_methods.sampled_permutation import SampledPermutation
 from explainer.attribution_methods.table_cache import TableCache
+from explainer.attribution_methods.term_sums import TermSums
 from explainer.explanations.attribution import Attribution, AttributionMethod
 from models.forest import Forest
+from models.linear_model import LinearModel, PointsTable
 from models.package import Background, ModelPackage
-from models.scoring_model import Scores, ScoringModel
+from models.scoring_model import OneOfSeveralScores, Scores, ScoringModel
+from models.term_model import TermModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +41,10 @@ class PreparedMethod:
 
     computer: AttributionComputer
     choice: MethodChoice
+
+    def charged(self, what: str, needed_bytes: int) -> "PreparedMethod":
+        """Charge more memory to the same budget; see :meth:`MethodChoice.charged`."""
+        return replace(self, choice=self.choice.charged(what, needed_bytes))
 
 
 def prepare_method(
@@ -95,36 +102,85 @@ def _build(  # noqa: PLR0917 -- what prepare_method was given
     return DeepForest(forest, rows, weights, threads=threads)
 
 
-def method_for(
+def methods_for(
     package: ModelPackage, *, budget_bytes: int = DEFAULT_BUDGET_BYTES, cache: TableCache | None = None
-) -> PreparedMethod:
-    """Prepare the best method for single cases of a model.
+) -> tuple[PreparedMethod, ...]:
+    """Prepare the best method for single cases of a model: one for each of its scores.
+
+    This is the one place that knows which kind of model is explained how.
 
     Args:
         package: A verified package.
-        budget_bytes: See :func:`prepare_method`.
+        budget_bytes: Memory that all of them may hold together.
         cache: See :func:`prepare_method`.
 
     Returns:
-        The method, ready for any number of threads.
+        The methods, ready for any number of threads: one, or one for each class in the order of the card.
 
     Raises:
-        UnsupportedModelError: If no exact method fits into memory.
+        UnsupportedModelError: If there is no method within the memory allowed.
     """
-    background = package.background
-    return prepare_method(package.forest, background.rows, background.weights, budget_bytes=budget_bytes, cache=cache)
+    share = budget_bytes // package.n_scores
+    return tuple(_method_for(package, position, share, cache) for position in range(package.n_scores))
 
 
-def attribute(computer: AttributionComputer, package: ModelPackage, row: NDArray[np.float64]) -> Attribution:
+def _method_for(package: ModelPackage, position: int, budget_bytes: int, cache: TableCache | None) -> PreparedMethod:
+    rows, weights = package.background.rows, package.background.weights
+    match package.reading:
+        case Forest():
+            forest = package.reading.for_output(position)
+            return prepare_method(forest, rows, weights, budget_bytes=budget_bytes, cache=cache)
+        case LinearModel():
+            return _of_sum(ExactLinear(package.reading.for_output(position), rows, weights), budget_bytes)
+        case PointsTable():
+            return _of_sum(ExactLinear(package.reading, rows, weights), budget_bytes)
+        case TermModel():
+            return _of_sum(TermSums(package.reading.for_output(position), rows, weights), budget_bytes)
+        case None:
+            return _by_asking(one_score_of(package, position), package.background, budget_bytes)
+
+
+def one_score_of(package: ModelPackage, position: int) -> ScoringModel:
+    """Give the model of a package as one with a single score, for several classes that of one of them."""
+    return package.model if package.n_scores == 1 else OneOfSeveralScores(package.model, position)
+
+
+def _of_sum(computer: ExactLinear | TermSums, budget_bytes: int) -> PreparedMethod:
+    alone = isinstance(computer, ExactLinear)
+    choice = MethodChoice(
+        name=MethodName.CLOSED_FORM if alone else MethodName.TERM_SUMS,
+        reason=f"The score is a sum of parts over one {'feature' if alone else 'or two features'} each.",
+        memory_bytes=computer.memory_bytes,
+        budget_bytes=budget_bytes,
+    )
+    return PreparedMethod(computer=computer, choice=choice)
+
+
+def _by_asking(model: ScoringModel, background: Background, budget_bytes: int) -> PreparedMethod:
+    computer = method_for_black_box(model, background)
+    exact = isinstance(computer, ExactEnumeration)
+    choice = MethodChoice(
+        name=MethodName.EXACT_ENUMERATION if exact else MethodName.SAMPLED_PERMUTATION,
+        reason=f"The model can only be asked for scores, and it has {model.n_features} features.",
+        memory_bytes=computer.memory_bytes,
+        budget_bytes=budget_bytes,
+    )
+    return PreparedMethod(computer=computer, choice=choice)
+
+
+def attribute(
+    computer: AttributionComputer, package: ModelPackage, row: NDArray[np.float64], position: int = 0
+) -> Attribution:
     """Explain one case's additive score.
 
-    The score comes from the model's runtime and the contributions from our own reading of the trees, so that their sum
-    proves something.
+    The score comes from the model's runtime and the contributions, where there is one, from our own reading of the
+    model, so that their sum proves something.
 
     Args:
         computer: Of the method prepared for the same package.
         package: The verified package.
         row: Raw row, shape (n_features,).
+        position: For several classes the one the computer was prepared for.
 
     Returns:
         Contributions that add up to the runtime's score.
@@ -137,36 +193,40 @@ def attribute(computer: AttributionComputer, package: ModelPackage, row: NDArray
     return Attribution(
         contributions=tuple(float(part) for part in contributions),
         expected_value=computer.expected_value,
-        additive_score=float(package.model.additive_score(rows)[0]),
+        additive_score=float(np.ravel(package.model.additive_score(rows))[position]),
         leaf_scale=computer.leaf_scale,
         method=method,
     )
 
 
 def method_for_black_box(model: ScoringModel, background: Background) -> AttributionComputer:
-    """Prepare the best method for a model that is only ever asked for scores; see :func:`method_for`."""
+    """Prepare the best method for a model that is only ever asked for scores; see :func:`methods_for`."""
     if model.n_features <= MAX_FEATURES:
         return ExactEnumeration(model, background.rows, background.weights)
     return SampledPermutation(model, background.rows, background.weights)
 
 
-def interactions_for(package: ModelPackage, computer: AttributionComputer) -> PreparedInteractions:
+def interactions_for(package: ModelPackage, position: int = 0) -> PreparedInteractions:
     """Prepare what finds interactions of a model's cases.
 
     Args:
         package: The verified package.
-        computer: Of the method prepared for the same package; says what kind of model it is.
+        position: For several classes the one that is explained.
 
     Returns:
         What computes interactions, or the reason why nothing does.
     """
-    background = package.background
-    game = CoalitionGame(package.model.additive_score, background.rows, background.weights)
-    if isinstance(computer, ExactLinear):
-        return PreparedInteractions.of_sum(game)
-    if isinstance(computer, ExactEnumeration | SampledPermutation):
-        return PreparedInteractions.of_black_box(game)
-    return PreparedInteractions.of_forest(package.forest, game)
+    rows, weights = package.background.rows, package.background.weights
+    game = CoalitionGame(one_score_of(package, position).additive_score, rows, weights)
+    match package.reading:
+        case Forest():
+            return PreparedInteractions.of_forest(package.reading.for_output(position), game)
+        case LinearModel() | PointsTable():
+            return PreparedInteractions.of_sum(game)
+        case TermModel():
+            return PreparedInteractions.of_terms(TermSums(package.reading.for_output(position), rows, weights), game)
+        case None:
+            return PreparedInteractions.of_black_box(game)
 
 
 def _computed(computer: AttributionComputer, row: NDArray[np.float64]) -> tuple[Scores, AttributionMethod]:

@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from models.errors import UnsupportedModelError
 from models.scoring_model import Rows, Scores, ScoringModel
 
 BATCH_NUMBERS = 2**20
@@ -54,6 +55,9 @@ class CoalitionGame:
         spread: Their weighted standard deviation.
         largest_score: Their largest absolute value.
         memory_bytes: Memory held.
+
+    Raises:
+        UnsupportedModelError: If the model does not give one finite number for each row; so do all methods.
     """
 
     def __init__(self, score: Callable[[Rows], Scores], background_rows: Rows, background_weights: Scores) -> None:
@@ -101,8 +105,23 @@ class CoalitionGame:
 
         Returns:
             Shape (n_coalitions, m).
+
+        Raises:
+            UnsupportedModelError: If the model does not give one finite number for each row.
         """
-        return np.asarray(self._score(mixed.reshape(-1, mixed.shape[2])), dtype=np.float64).reshape(mixed.shape[:2])
+        rows = mixed.reshape(-1, mixed.shape[2])
+        scores = np.asarray(self._score(rows), dtype=np.float64)
+        if scores.shape != (len(rows),):
+            raise UnsupportedModelError(
+                f"For {len(rows)} rows the model gives numbers of shape {scores.shape}; one number for each row can be "
+                "explained. Of a model with several outputs one must be chosen."
+            )
+        if not np.isfinite(scores).all():
+            raise UnsupportedModelError(
+                f"For {np.count_nonzero(~np.isfinite(scores))} of {len(rows)} mixtures of the case and the background "
+                "the model gives no finite number, so what a feature contributes is not defined."
+            )
+        return scores.reshape(mixed.shape[:2])
 
     def worth(self, row: Scores, coalitions: Coalitions) -> Scores:
         """Say what coalitions are worth.

@@ -18,6 +18,7 @@ from explainer.attribution_methods.leaf_table_kernel import (
     LEAF,
     NODE,
     TREE,
+    BlockSpace,
     Trees,
     add_row,
     add_rows,
@@ -91,8 +92,8 @@ class CompiledLeafTables:
         self._most_nodes = int(_sizes(self._trees.trees).max(initial=1))
         self.expected_value = float(shares @ forest.additive_score(background_rows))
         self.leaf_scale = forest.sum_of_largest_leaves
-        # A row's sets and lines, or a tree's sets for a block of rows.
-        working = max(8 * self._n_space, 2 * BLOCK_ROWS * self._most_nodes)
+        # A row's sets and lines; or for a block of rows a tree's sets, lines and sums.
+        working = max(8 * self._n_space, sum(array.nbytes for array in self._block_space()))
         self.memory_bytes = sum(array.nbytes for array in self._trees) + threads * working
         # Compiles, so that the first request does not wait for it.
         self.contributions_of(background_rows[:1])
@@ -113,8 +114,8 @@ class CompiledLeafTables:
         columns = self._encode(rows)
         if len(rows) <= FEW_ROWS:
             space = np.empty(self._n_space, dtype=np.int64)
-            for row, found in zip(columns, contributions, strict=True):
-                add_row(row, *self._trees, space, found)
+            for number in range(len(rows)):
+                add_row(columns[number], *self._trees, space, contributions[number])
             return contributions
         parts = max(1, min(self._threads, len(rows) // BLOCK_ROWS))
         if parts == 1:
@@ -126,8 +127,14 @@ class CompiledLeafTables:
         return contributions
 
     def _add_rows(self, columns: Columns, contributions: Numbers) -> None:
-        met = np.empty((self._most_nodes, BLOCK_ROWS), dtype=np.uint16)
-        add_rows(np.ascontiguousarray(columns.T), self._trees, met, contributions)
+        add_rows(np.ascontiguousarray(columns.T), self._trees, self._block_space(), contributions)
+
+    def _block_space(self) -> BlockSpace:
+        return BlockSpace(
+            met=np.empty((self._most_nodes, BLOCK_ROWS), dtype=np.uint16),
+            lines=np.empty(BLOCK_ROWS, dtype=np.uint64),
+            sums=np.empty((self._n_features, BLOCK_ROWS)),
+        )
 
 
 def _refuse_what_does_not_fit(layout: ForestLayout, table_bytes: int) -> None:

@@ -28,6 +28,9 @@ _WORD_BITS = 64
 _BLOCK_ELEMENTS = 2**22
 """Comparisons made at once when the background is prepared; bounds temporary memory."""
 
+_BEHIND_FACTORS = 512
+"""Factors that may be read, times nothing, for the row that fills up lists: its |A| is any number of one byte."""
+
 _ROWS_PER_THREAD = 4
 """Fewer rows than this are not worth another thread."""
 
@@ -113,12 +116,12 @@ class DeepForest:
         n_words, frames = int(self._background.n_words), self._longest_path + 1
         n_bits = n_words * _WORD_BITS
         return Space(
-            size_of_a=np.zeros(n_bits, dtype=np.uint8),
-            in_a=np.zeros((self._most_players + 1) * n_words, dtype=np.uint64),
-            gains=np.zeros((self._most_players + 2) * n_bits),
+            size_of_a=np.zeros(n_bits + _WORD_BITS, dtype=np.uint8),
+            in_a=np.zeros((self._most_players + 1) * n_words + 1, dtype=np.uint64),
+            gains=np.zeros((self._most_players + 2) * (n_bits + _WORD_BITS)),
             sets=np.zeros((2 * frames + 4) * n_words, dtype=np.uint64),
-            # The list of all rows, at most as many again for each frame, and what is written beyond the end.
-            rows=np.zeros((n_bits + 4) * (frames + 2), dtype=np.uint32),
+            # The list of all rows, at most as many again for each frame, and what is written beyond their ends.
+            rows=np.zeros((n_bits + 8) * (frames + 2), dtype=np.uint32),
             frames=np.zeros(frames + 1, dtype=FRAME),
         )
 
@@ -129,26 +132,30 @@ def _bytes_of(arrays: NamedTuple) -> int:
 
 def _background_of(layout: ForestLayout, values: NDArray[np.float32], shares: Numbers) -> Background:
     n_words = -(-len(values) // _WORD_BITS)
-    goes_left = np.zeros((len(layout.feature), n_words * 8), dtype=np.uint8)
+    # One set more than nodes, and one word more than bits in sets: see Background.
+    goes_left = np.zeros((len(layout.feature) + 1, n_words * 8), dtype=np.uint8)
     block = max(1, _BLOCK_ELEMENTS // len(values))
     by_column = np.ascontiguousarray(values.T)
     for begin in range(0, len(layout.feature), block):
-        part = slice(begin, begin + block)
+        part = slice(begin, min(begin + block, len(layout.feature)))
         asked = by_column[layout.feature[part]]
         left = asked <= layout.threshold[part, np.newaxis]
         left |= np.isnan(asked) & layout.missing_left[part, np.newaxis]
         packed = np.packbits(left, axis=1, bitorder="little")
         goes_left[part, : packed.shape[1]] = packed
-    weight = np.zeros(n_words * _WORD_BITS)
+    weight = np.zeros((n_words + 1) * _WORD_BITS)
     weight[: len(values)] = shares
     gain, loss = _factors(layout.most_players)
     return Background(
         goes_left=goes_left.reshape(-1).view("<u8").astype(np.uint64, copy=False),
-        everyone=np.packbits(np.arange(len(weight)) < len(values), bitorder="little").view("<u8").astype(np.uint64),
+        everyone=np.packbits(np.arange(n_words * _WORD_BITS) < len(values), bitorder="little")
+        .view("<u8")
+        .astype(np.uint64),
         weight=weight,
-        gain_factor=gain.ravel(),
-        loss_factor=loss.ravel(),
+        gain_factor=np.append(gain.ravel(), np.zeros(_BEHIND_FACTORS)),
+        loss_factor=np.append(loss.ravel(), np.zeros(_BEHIND_FACTORS)),
         n_words=np.uint64(n_words),
+        row_stride=np.uint64((n_words + 1) * _WORD_BITS),
         factor_stride=np.uint64(gain.shape[1]),
     )
 

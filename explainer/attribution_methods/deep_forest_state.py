@@ -13,7 +13,7 @@ from explainer.compiled import inlined, lowest_bit, number_of_bits
 Array = Any
 """numpy array; numba infers element types."""
 
-ZERO, ONE, TWO, THREE = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(3)
+ZERO, ONE, TWO, THREE, FOUR = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(3), np.uint64(4)
 WORD_BITS, WORD_SHIFT, WORD_MASK = np.uint64(64), np.uint64(6), np.uint64(63)
 
 ALONG, APART, LEFT, RIGHT = np.uint64(0), np.uint64(1), np.uint64(2), np.uint64(3)
@@ -56,9 +56,14 @@ class Nodes(NamedTuple):
 class Background(NamedTuple):
     """Background rows as sets: bit z of a set of ``n_words`` words is row z.
 
+    Lists of rows are filled up with a row behind the last word that weighs nothing; so there are ``row_stride`` numbers
+    per row, a word's more than bits. Other numbers of that row are never used but may be read.
+
     ``goes_left`` holds one set per inner node, ``everyone`` is the set of all rows, ``weight`` has a number per bit.
     ``gain_factor`` and ``loss_factor`` hold (|A|-1)! |B|! / (|A|+|B|)! and |A|! (|B|-1)! / (|A|+|B|)! at
-    ``|B| * factor_stride + |A|``.
+    ``|B| * factor_stride + |A|``. Lists of rows are filled up with a row behind the last word that weighs nothing, so
+    weights and gains have ``row_stride`` places, a word more than there are bits; what else is read for that row, such
+    as the first bit of the next set, counts nothing.
     """
 
     goes_left: Array
@@ -67,6 +72,7 @@ class Background(NamedTuple):
     gain_factor: Array
     loss_factor: Array
     n_words: np.uint64
+    row_stride: np.uint64
     factor_stride: np.uint64
 
 
@@ -129,7 +135,17 @@ def _append_members(word: Any, first_row: Any, rows: Array, end: Any) -> Any:
 
 @inlined
 def list_members(sets: Array, at: Any, n_words: Any, rows: Array, end: Any) -> Any:
-    """Append the rows of a set to a list; returns the list's new end."""
+    """Append the rows of a set to a list, filled up to fours with a row that counts nothing; returns the list's end."""
     for word in range(n_words):
         end = _append_members(sets[at + word], word * WORD_BITS, rows, end)
+    nobody = n_words * WORD_BITS
+    rows[end] = nobody
+    rows[end + ONE] = nobody
+    rows[end + TWO] = nobody
     return end
+
+
+@inlined
+def behind(end: Any) -> Any:
+    """Where the next list can begin."""
+    return (end + THREE) & ~THREE

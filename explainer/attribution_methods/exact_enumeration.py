@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from explainer.attribution_methods.coalition_game import CoalitionGame, ScoreUnit, score_function
 from explainer.explanations.attribution import AttributionMethod
 from models.errors import UnsupportedModelError
-from models.scoring_model import Rows, Scores, ScoringModel
+from models.scoring_model import Rows, Scores, ScoringModel, refuse_row_width
 
 METHOD = AttributionMethod(name="interventional_shapley_values", exact=True, engine_version="exact-enumeration/1")
 
@@ -75,6 +75,7 @@ class ExactEnumeration:
         Returns:
             Shape (n_rows, n_features), in the explained unit. A row's numbers do not depend on the other rows.
         """
+        refuse_row_width(rows, self._game.n_features)
         contributions = np.zeros(rows.shape)
         for number, row in enumerate(rows):
             contributions[number] = shapley_values(self._game.worth(row, self._coalitions))

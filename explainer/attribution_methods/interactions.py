@@ -31,8 +31,8 @@ from models.scoring_model import Rows, Scores
 MAX_FEATURES_PER_LEAF = 12
 """A leaf's shares have 2^d entries."""
 
-DEFAULT_TABLE_BYTES = 256 * 2**20
-"""Memory all shares of one model may take."""
+DEFAULT_TABLE_BYTES = 32 * 2**20
+"""Memory all shares of one model may take; larger forests are walked (``deep_interactions.py``), quickly enough."""
 
 _BLOCK_ELEMENTS = 2**20
 """Numbers worked on at once; bounds temporary memory, does not change what is computed."""

@@ -22,6 +22,9 @@ EVERYTHING = np.uint16(0xFFFF)
 LEAVES_AHEAD = 32
 """How many leaves before it is read a line is asked for; between 16 and 64 it makes little difference."""
 
+NEAR = 2**16
+"""Tables of up to so many numbers stay in the processor's cache anyway."""
+
 NODE = np.dtype(
     [
         ("feature", np.int32),
@@ -55,6 +58,18 @@ class Trees(NamedTuple):
     table: Array
 
 
+class BlockSpace(NamedTuple):
+    """Working memory for a block of rows.
+
+    ``met`` holds sets, uint16, shape (most inner nodes and leaves of a tree together, BLOCK_ROWS), ``lines`` a place in
+    the tables, uint64, for each row, ``sums`` has shape (n_players, BLOCK_ROWS).
+    """
+
+    met: Array
+    lines: Array
+    sums: Array
+
+
 @inlined
 def _goes_left(value: Any, node: Any) -> Any:
     return (value <= node.threshold) | (np.isnan(value) & node.missing_left)
@@ -79,6 +94,18 @@ def _set_at(leaf: Any, met: Any) -> Any:
     return np.int64(met) & ((1 << leaf.depth) - 1)
 
 
+@inlined
+def _line_at(leaf: Any, met: Any) -> Any:
+    return leaf.table + _set_at(leaf, met) * leaf.depth
+
+
+@inlined
+def _add_line(leaf: Any, line: Any, players: Array, table: Array, found: Array) -> None:
+    value = leaf.value
+    for slot in range(leaf.depth):
+        found[players[leaf.player + slot]] += value * np.float64(table[line + slot])
+
+
 @compiled
 def add_row(  # noqa: PLR0917 -- arrays one by one: a tuple of them takes longer to hand over than to work on
     row: Array, nodes: Array, leaves: Array, trees: Array, players: Array, table: Array, space: Array, found: Array
@@ -98,35 +125,43 @@ def add_row(  # noqa: PLR0917 -- arrays one by one: a tuple of them takes longer
     n_inner, n_leaves = len(nodes), len(leaves)
     met, lines = space[: n_inner + n_leaves].view(np.uint16), space[n_inner + n_leaves :]
     _walk(row, nodes, trees, met)
+    if len(table) <= NEAR:
+        for number in range(n_leaves):
+            leaf = leaves[number]
+            _add_line(leaf, _line_at(leaf, met[n_inner + number]), players, table, found)
+        return
     for number in range(n_leaves):
-        leaf = leaves[number]
-        lines[number] = leaf.table + _set_at(leaf, met[n_inner + number]) * leaf.depth
+        lines[number] = _line_at(leaves[number], met[n_inner + number])
     for number in range(n_leaves):
         ahead = min(number + LEAVES_AHEAD, n_leaves - 1)
         fetch_soon(table, lines[ahead])
         fetch_soon(table, lines[ahead] + leaves[ahead].depth)
-        leaf, line = leaves[number], lines[number]
-        for slot in range(leaf.depth):
-            found[players[leaf.player + slot]] += leaf.value * np.float64(table[line + slot])
+        _add_line(leaves[number], lines[number], players, table, found)
 
 
 @compiled
-def add_rows(columns: Array, forest: Trees, met: Array, contributions: Array) -> None:
+def add_rows(columns: Array, forest: Trees, space: BlockSpace, contributions: Array) -> None:
     """Add to each row's contributions what all trees give, in the same order as :func:`add_row`: the same bits.
 
     Args:
         columns: Explained rows, float32, shape (n_columns, n_rows).
         forest: Trees and tables.
-        met: Working memory, uint16, shape (most inner nodes and leaves of a tree together, BLOCK_ROWS).
-        contributions: Float64, shape (n_rows, n_players); changed.
+        space: Working memory.
+        contributions: Float64, shape (n_rows, n_players), zero; changed.
     """
     n_rows = columns.shape[1]
     for begin in range(0, n_rows, BLOCK_ROWS):
         end = min(begin + BLOCK_ROWS, n_rows)
+        for player in range(len(space.sums)):
+            for row in range(end - begin):
+                space.sums[player, row] = 0.0
         for number in range(len(forest.trees)):
             tree = forest.trees[number]
-            _walk_block(columns[:, begin:end], tree, forest.nodes, met)
-            _add_block(tree, forest, met, contributions[begin:end])
+            _walk_block(columns[:, begin:end], tree, forest.nodes, space.met)
+            _add_block(end - begin, tree, forest, space)
+        for row in range(end - begin):
+            for player in range(len(space.sums)):
+                contributions[begin + row, player] = space.sums[player, row]
 
 
 @inlined
@@ -154,17 +189,17 @@ def _walk_block(columns: Array, tree: Any, nodes: Array, met: Array) -> None:
 
 
 @inlined
-def _add_block(tree: Any, forest: Trees, met: Array, contributions: Array) -> None:
+def _add_block(size: Any, tree: Any, forest: Trees, space: BlockSpace) -> None:
     n_own = tree.inner_end - tree.inner
     for number in range(tree.leaf, tree.leaf_end):
         leaf = forest.leaves[number]
-        depth, table, value = leaf.depth, leaf.table, leaf.value
-        players = forest.players[leaf.player : leaf.player + depth]
-        sets = met[n_own + number - tree.leaf]
-        for row in range(len(contributions)):
-            line = table + (np.int64(sets[row]) & ((1 << depth) - 1)) * depth
-            for slot in range(depth):
-                contributions[row, players[slot]] += value * np.float64(forest.table[line + slot])
+        value, sets = leaf.value, space.met[n_own + number - tree.leaf]
+        for row in range(size):
+            space.lines[row] = np.uint64(_line_at(leaf, sets[row]))
+        for slot in range(leaf.depth):
+            sums = space.sums[forest.players[leaf.player + slot]]
+            for row in range(size):
+                sums[row] += value * np.float64(forest.table[space.lines[row] + np.uint64(slot)])
 
 
 @compiled

@@ -10,7 +10,8 @@ Information Systems 41, 2014).
 import numpy as np
 
 from explainer.explanations.attribution import AttributionMethod
-from models.linear_model import AdditiveModel
+from models.linear_model import AdditiveModel, LinearModel
+from models.linear_shortcut import shortcut_of
 from models.scoring_model import Rows, Scores
 
 METHOD = AttributionMethod(name="interventional_shapley_values", exact=True, engine_version="linear/1")
@@ -37,8 +38,8 @@ class ExactLinear:
     method = METHOD
 
     def __init__(self, model: AdditiveModel, background_rows: Rows, background_weights: Scores) -> None:
-        self._model = model
-        parts = model.parts_of(background_rows)
+        self._model = shortcut_of(model, background_rows) if isinstance(model, LinearModel) else model
+        parts = self._model.parts_of(background_rows)
         shares = background_weights / background_weights.sum()
         self._mean_parts = (shares[:, np.newaxis] * parts).sum(axis=0)
         self.expected_value = float(model.intercept + self._mean_parts.sum())

@@ -31,11 +31,15 @@ _PLAYERS_IN_16_BITS = 2**16
 
 
 class MethodName(StrEnum):
-    """The exact methods for forests."""
+    """The methods; the first three are for forests."""
 
     LEAF_TABLES = "leaf_tables"
     COMPILED_LEAF_TABLES = "compiled_leaf_tables"
     DEEP_FOREST = "deep_forest"
+    CLOSED_FORM = "closed_form"
+    TERM_SUMS = "term_sums"
+    EXACT_ENUMERATION = "exact_enumeration"
+    SAMPLED_PERMUTATION = "sampled_permutation"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,8 +190,8 @@ def compiled_table_bytes(layout: ForestLayout, *, threads: int = 1) -> int:
         + 32 * len(roots)
         + (2 if layout.n_players <= _PLAYERS_IN_16_BITS else 4) * n_players
     )
-    # A row's sets and lines, or a tree's sets for a block of rows.
-    working = max(8 * (n_inner + 2 * n_leaves), 2 * BLOCK_ROWS * (2 * most_inner + 1))
+    # A row's sets and lines; or for a block of rows a tree's sets, lines and sums.
+    working = max(8 * (n_inner + 2 * n_leaves), BLOCK_ROWS * (2 * (2 * most_inner + 1) + 8 + 8 * layout.n_players))
     return table_bytes(layout) + trees + threads * working
 
 

@@ -19,6 +19,7 @@ from explainer.attribution_methods.coalition_game import CoalitionGame
 from explainer.attribution_methods.enumerated_interactions import EnumeratedInteractions
 from explainer.attribution_methods.exact_enumeration import MAX_FEATURES
 from explainer.attribution_methods.interactions import ForestInteractions, InteractionComputer, InteractionValues
+from explainer.attribution_methods.term_sums import TermSums
 from explainer.explanations.attribution import Attribution
 from explainer.explanations.interactions import MAX_INTERACTIONS, CaseInteractions, Interaction, WhyNoInteractions
 from explainer.explanations.strength import Yardstick
@@ -34,6 +35,14 @@ that "nothing worked together" is checked as well."""
 
 SCORES_IN_A_CHECK = 4
 """The model's own sum is made of four mean scores, each of which its runtime may round."""
+
+
+@dataclass(frozen=True)
+class _TermInteractions:
+    sums: TermSums
+
+    def of(self, row: Scores) -> InteractionValues:
+        return self.sums.interactions_of(row)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +98,11 @@ class PreparedInteractions:
     def of_sum(cls, game: CoalitionGame) -> "PreparedInteractions":
         """Prepare a model that adds up one part per feature: no two of them do anything together."""
         return cls(computer="details_add_up", game=game)
+
+    @classmethod
+    def of_terms(cls, sums: TermSums, game: CoalitionGame) -> "PreparedInteractions":
+        """Prepare a model that adds up terms over one or two features: the terms over two are what they do together."""
+        return cls(computer=_TermInteractions(sums), game=game)
 
     def noticeable(
         self, row: Scores, attribution: Attribution, yardstick: Yardstick, feature_names: Sequence[str]

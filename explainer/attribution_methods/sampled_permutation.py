@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from explainer.attribution_methods.coalition_game import CoalitionGame, ScoreUnit, score_function
 from explainer.explanations.attribution import AttributionMethod, StoppedBecause
 from models.errors import UnsupportedModelError
-from models.scoring_model import Rows, Scores, ScoringModel
+from models.scoring_model import Rows, Scores, ScoringModel, refuse_row_width
 
 NAME: Literal["interventional_shapley_values"] = "interventional_shapley_values"
 ENGINE_VERSION = "sampled-permutation/1"
@@ -154,6 +154,7 @@ class SampledPermutation:
         Returns:
             Shape (n_rows, n_features), in the explained unit. A row's numbers do not depend on the other rows.
         """
+        refuse_row_width(rows, self._game.n_features)
         contributions = np.zeros(rows.shape)
         for number, row in enumerate(rows):
             contributions[number] = self.sample(row).contributions

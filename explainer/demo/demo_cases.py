@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from explainer.decisions.decision import Value
+from explainer.explanations.model_outcome import lead_of
 from models.features import from_row
 from models.package import ModelPackage
 
@@ -93,9 +94,9 @@ def demo_cases(package: ModelPackage, *, now: datetime) -> Iterator[DemoCase]:
     """
     chooser = random.Random(SEED)  # noqa: S311 -- the same demo everywhere, nothing secret in it
     rows = package.reference_rows
-    scores = package.reference_scores
+    lead = lead_of(package.card, package.reference_scores, {package.card.outcomes[0].id})
     # Persons decide otherwise where the program was unsure, so those are the cases in which they do so here.
-    unsure = set(np.argsort(np.abs(scores - package.card.threshold), kind="stable")[:DEPARTURES].tolist())
+    unsure = set(np.argsort(np.abs(lead), kind="stable")[:DEPARTURES].tolist())
     others = [index for index in range(len(rows)) if index not in unsure]
     order = [*sorted(unsure), *chooser.sample(others, DECISIONS - DEPARTURES)]
     chooser.shuffle(order)

@@ -1,41 +1,76 @@
 """Says how far one score can be trusted."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
 from explainer.explanations.reliability import CalibratedCount, Reliability
+from explainer.explanations.similar_cases import SimilarCases
+from explainer.explanations.stability import Stability
 from models.package import ModelPackage
 
 NEAR_THRESHOLD = 0.05
-"""Scores at most this far from the threshold, in the score unit, are called close to it.
+"""Probabilities at most this far from the threshold, or from the next best class, are called close to it.
 
 5 of 100 points: on the scale people see, a difference that a rounded income or a corrected rent can make.
 """
 
+NEAR_SHARE_OF_SPREAD = 0.1
+"""The same for scores in other units, as a share of their standard deviation over the background."""
 
-def assess_reliability(package: ModelPackage, row: NDArray[np.float64], score: float) -> Reliability:
+
+def assess_reliability(
+    package: ModelPackage,
+    row: NDArray[np.float64],
+    score: float,
+    class_scores: Sequence[float] = (),
+    *,
+    similar: SimilarCases | None = None,
+    stability: Stability | None = None,
+) -> Reliability:
     """Say how far one score can be trusted.
 
     Args:
         package: The verified package.
         row: Raw row, shape (n_features,).
         score: The model's score of this row, in the card's score unit.
+        class_scores: For several classes the scores of all of them, ``score`` being the highest.
+        similar: What is known about the cases of the background that are most like this one.
+        stability: How much the contributions differ between blocks of the background.
 
     Returns:
         What the evaluation, the threshold and the background say about it.
     """
-    distance = score - package.card.threshold
+    threshold = package.card.threshold
+    distance = score - (sorted(class_scores)[-2] if threshold is None else threshold)
     lowest, highest = package.background.rows.min(axis=0), package.background.rows.max(axis=0)
     outside = (row < lowest) | (row > highest)
     return Reliability(
         calibrated=_calibrated(package, score),
         distance_to_threshold=distance,
-        near_threshold=abs(distance) <= NEAR_THRESHOLD,
+        near_threshold=abs(distance) <= near_distance(package),
         outside_background=tuple(
             name for name, is_outside in zip(package.card.feature_names, outside, strict=True) if is_outside
         ),
         background_gap=package.background.mean_score_gap,
+        similar=similar,
+        stability=stability,
     )
+
+
+def near_distance(package: ModelPackage) -> float:
+    """Say up to which distance from the threshold or the next best class scores are called close to it.
+
+    Args:
+        package: The verified package.
+
+    Returns:
+        In the score unit.
+    """
+    if package.card.score.is_probability:
+        return NEAR_THRESHOLD
+    return NEAR_SHARE_OF_SPREAD * package.score_spread
 
 
 def _calibrated(package: ModelPackage, score: float) -> CalibratedCount | None:

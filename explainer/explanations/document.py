@@ -47,17 +47,26 @@ class DecisionPart(_Part):
     superseded_by: str | None = None
 
 
+class ClassScore(_Part):
+    """The score of one of several classes."""
+
+    outcome: str
+    value: float
+
+
 class Score(_Part):
     """The model's number for this case.
 
     ``value`` is in ``unit`` (what people see), ``additive_value`` in the document's additive ``unit`` (what the
-    contributions add up to).
+    contributions add up to). For several classes both are those of ``of_outcome``, the highest one, and ``of_classes``
+    lists the values of all, in the order of the model.
     """
 
     value: float
     unit: str
     additive_value: float
     of_outcome: str | None = None
+    of_classes: tuple[ClassScore, ...] = Field(default=(), exclude_if=lambda classes: not classes)
 
 
 class Contribution(_Part):
@@ -152,8 +161,34 @@ class NoCounterfactualPart(_Part):
     sentence: str
 
 
+class SimilarCasesPart(_Part):
+    """The cases of the background that are most like this one, in sums only; distances in typical spreads."""
+
+    rows: int
+    weight: float
+    same_outcome_per_100: float
+    distance: float
+    usual_distance: float
+    rare: bool
+
+
+class SpreadPart(_Part):
+    """How much one feature's contribution differs between blocks of the background, in the additive unit."""
+
+    feature: str
+    spread: float
+
+
+class StabilityPart(_Part):
+    """How much the reasons depend on who is in the background; ``spreads`` in the order of the contributions."""
+
+    blocks: int
+    same_top_reason: int
+    spreads: tuple[SpreadPart, ...]
+
+
 class ReliabilityPart(_Part):
-    """How far the score can be trusted; numbers out of 100."""
+    """How far the score and its reasons can be trusted; ``None`` is what was not computed."""
 
     favourable_per_100: float | None
     low_per_100: float | None
@@ -164,6 +199,8 @@ class ReliabilityPart(_Part):
     near_threshold: bool
     outside_background: tuple[str, ...]
     background_gap: float
+    similar: SimilarCasesPart | None = None
+    stability: StabilityPart | None = None
 
 
 class DataItem(_Part):

@@ -1,11 +1,13 @@
 """What model and statutory rules together make of a case."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.card import ModelCard
+from models.outcomes import more_favourable
 from models.package import ModelPackage
 from models.statutory_rules import StatutoryRule, fired_on_rows
 
@@ -16,16 +18,21 @@ class ModelOutcome:
 
     Attributes:
         outcome: Outcome id.
-        score: The model's score in the card's score unit; None where a rule decided before it.
+        score: The model's score in the card's score unit; None where a rule decided before it. For several classes
+            that of ``of_outcome``.
         fired_rules: Statutory rule id to whether its condition holds: first the rules before the score, then those
             after it, both in card order.
         deciding_rule: Id of the rule that gave the outcome; None where the score did.
+        of_outcome: For several classes the outcome with the highest score, whether or not a rule overruled it.
+        class_scores: For several classes the score of each, in the order of the card's classes.
     """
 
     outcome: str
     score: float | None
     fired_rules: tuple[tuple[str, bool], ...]
     deciding_rule: str | None
+    of_outcome: str | None = None
+    class_scores: tuple[float, ...] = ()
 
 
 def outcome_of_row(package: ModelPackage, row: NDArray[np.float64]) -> ModelOutcome:
@@ -44,19 +51,84 @@ def outcome_of_row(package: ModelPackage, row: NDArray[np.float64]) -> ModelOutc
     card, rows = package.card, row[np.newaxis]
     fired = {rule.id: bool(fired_on_rows(rule, card.features, rows)[0]) for rule in rules_in_order(card)}
     deciding = next((rule for rule in rules_in_order(card) if fired[rule.id]), None)
-    score = None
+    score: float | None = None
+    of_outcome: str | None = None
+    class_scores: tuple[float, ...] = ()
+    outcome = "" if deciding is None else deciding.outcome
     if deciding is None or deciding.when == "after_score":
-        score = float(package.model.score(rows)[0])
-    if deciding is not None:
-        outcome = deciding.outcome
-    else:
-        outcome = card.outcome_at_or_above if score is not None and score >= card.threshold else card.outcome_below
+        scores = package.model.score(rows)
+        by_score = outcomes_by_score(card, scores)[0]
+        outcome = outcome or by_score
+        score = float(scores[0].max())
+        if card.outcome_of_class:
+            of_outcome, class_scores = by_score, tuple(float(one) for one in scores[0])
     return ModelOutcome(
         outcome=outcome,
         score=score,
         fired_rules=tuple(fired.items()),
         deciding_rule=deciding.id if deciding else None,
+        of_outcome=of_outcome,
+        class_scores=class_scores,
     )
+
+
+def outcomes_by_score(card: ModelCard, scores: NDArray[np.float64]) -> list[str]:
+    """Say which outcomes follow from scores where no rule applies.
+
+    Args:
+        card: The model's card.
+        scores: Shape (n_rows,), or (n_rows, n_classes) for several classes: then the class with the highest score
+            counts, of equal ones the first.
+
+    Returns:
+        One outcome id for each row.
+    """
+    if card.outcome_of_class:
+        return [card.outcome_of_class[position] for position in np.argmax(scores, axis=1)]
+    return [card.outcome_of_score(float(score)).id for score in scores]
+
+
+def outcomes_looked_for(card: ModelCard, outcome: str) -> frozenset[str]:
+    """Say which outcomes a person with one outcome may want to know about.
+
+    Args:
+        card: The model's card.
+        outcome: What the program arrived at.
+
+    Returns:
+        All that are more favourable; where there is none, all others.
+    """
+    others = frozenset(other.id for other in card.outcomes if other.id != outcome)
+    return more_favourable(card.outcomes, outcome) or others
+
+
+def lead_of(card: ModelCard, scores: NDArray[np.float64], outcomes: Collection[str]) -> NDArray[np.float64]:
+    """Say how far scores lie on the side of some outcomes.
+
+    Args:
+        card: The model's card.
+        scores: Shape (n_rows,), or (n_rows, n_classes) for several classes.
+        outcomes: Outcome ids: some of the card's, but not all.
+
+    Returns:
+        Shape (n_rows,), in the score unit: with a threshold the distance from it; for several classes the best score
+        of these outcomes minus the best of the others. Negative on the other side.
+    """
+    if card.threshold is not None:
+        return (scores - card.threshold) * (1 if card.outcome_at_or_above in outcomes else -1)
+    inside = np.array([outcome in outcomes for outcome in card.outcome_of_class])
+    lead: NDArray[np.float64] = scores[:, inside].max(axis=1) - scores[:, ~inside].max(axis=1)
+    return lead
+
+
+def reached_by_score(card: ModelCard, scores: NDArray[np.float64], outcomes: Collection[str]) -> NDArray[np.bool_]:
+    """Say which scores lead to one of some outcomes where no rule applies; arguments as :func:`lead_of`."""
+    if card.threshold is not None:
+        upper: NDArray[np.bool_] = scores >= card.threshold
+        return upper if card.outcome_at_or_above in outcomes else ~upper
+    inside = np.array([outcome in outcomes for outcome in card.outcome_of_class])
+    reached: NDArray[np.bool_] = inside[np.argmax(scores, axis=1)]
+    return reached
 
 
 def rules_in_order(card: ModelCard) -> tuple[StatutoryRule, ...]:
@@ -65,21 +137,22 @@ def rules_in_order(card: ModelCard) -> tuple[StatutoryRule, ...]:
 
 
 def reaches_outcome(
-    card: ModelCard, rows: NDArray[np.float64], scores: NDArray[np.float64], outcome: str
+    card: ModelCard, rows: NDArray[np.float64], scores: NDArray[np.float64], outcomes: Collection[str]
 ) -> NDArray[np.bool_]:
-    """Say for many cases at once whether they arrive at one outcome.
+    """Say for many cases at once whether they arrive at one of some outcomes.
 
     Args:
         card: The model's card.
         rows: Raw rows, shape (n_rows, n_features).
-        scores: The model's scores of these rows, shape (n_rows,); where a rule decides they do not matter.
-        outcome: Outcome id.
+        scores: The model's scores of these rows, shape (n_rows,) or (n_rows, n_classes); where a rule decides they do
+            not matter.
+        outcomes: Outcome ids.
 
     Returns:
         Shape (n_rows,).
     """
-    reached: NDArray[np.bool_] = (scores >= card.threshold) == (outcome == card.outcome_at_or_above)
+    reached = reached_by_score(card, scores, outcomes)
     # The first rule that fires decides, so the last one is asked first and the others overwrite it.
     for rule in reversed(rules_in_order(card)):
-        reached = np.where(fired_on_rows(rule, card.features, rows), rule.outcome == outcome, reached)
+        reached = np.where(fired_on_rows(rule, card.features, rows), rule.outcome in outcomes, reached)
     return reached

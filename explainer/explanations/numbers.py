@@ -13,23 +13,35 @@ class ScoreNumbers:
     """The parts that exist only where the model gave a score.
 
     Attributes:
-        score: In the card's score unit.
+        score: In the card's score unit; for several classes that of ``of_outcome``.
         attribution: Contributions that add up to the additive score.
         strengths: One class per feature, in card order.
         reliability: How far the score can be trusted.
+        of_outcome: For several classes the outcome that is explained: the one with the highest score.
+        class_scores: For several classes all scores, in the order of the card's classes.
 
     Raises:
-        ValueError: If there is not one strength for each contribution.
+        ValueError: If there is not one strength, or not one spread, for each contribution, or the highest of the class
+            scores is another.
     """
 
     score: float
     attribution: Attribution
     strengths: tuple[StrengthClass, ...]
     reliability: Reliability
+    of_outcome: str | None = None
+    class_scores: tuple[float, ...] = ()
 
     def __post_init__(self) -> None:
         if len(self.strengths) != len(self.attribution.contributions):
             raise ValueError("Every contribution has exactly one strength.")
+        if (self.of_outcome is None) != (not self.class_scores) or max(
+            self.class_scores, default=self.score
+        ) != self.score:
+            raise ValueError("Of several classes the one with the highest score is explained.")
+        stability = self.reliability.stability
+        if stability is not None and len(stability.spreads) != len(self.attribution.contributions):
+            raise ValueError("Every contribution has exactly one spread, where spreads were computed.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -33,7 +33,7 @@ def numbers_to_bytes(numbers: ExplanationNumbers) -> bytes:
 
 def _written(numbers: ExplanationNumbers) -> bytes:
     plain = _NUMBERS.dump_python(numbers)
-    _leave_out_what_exact_methods_do_not_have(plain)
+    _leave_out_what_came_later(plain)
     content = {"format": FORMAT, "numbers": plain}
     return json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
 
@@ -67,12 +67,16 @@ def numbers_from_bytes(raw: bytes) -> ExplanationNumbers:
     return numbers
 
 
-def _leave_out_what_exact_methods_do_not_have(plain: dict[str, Any]) -> None:
-    # This field came later: without it, numbers of exact methods keep the bytes they always had.
-    if plain["score_numbers"] is not None:
-        method = plain["score_numbers"]["attribution"]["method"]
-        if method["stopped_because"] is None:
-            del method["stopped_because"]
+def _leave_out_what_came_later(plain: dict[str, Any]) -> None:
+    # Where these fields say nothing they are left out, so that numbers keep the bytes they had before there were such.
+    scored = plain["score_numbers"]
+    if scored is not None:
+        if scored["of_outcome"] is None:
+            del scored["of_outcome"], scored["class_scores"]
+        method, reliability = scored["attribution"]["method"], scored["reliability"]
+        for part, later in ((method, "stopped_because"), (reliability, "similar"), (reliability, "stability")):
+            if part[later] is None:
+                del part[later]
 
 
 def _unreadable() -> UntrustworthyExplanationError:

@@ -6,6 +6,7 @@ score from the threshold, so that an effect which alone could tip the result is 
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -29,7 +30,8 @@ class Yardstick:
 
     Attributes:
         spread: Weighted standard deviation of the additive score over the background.
-        distance_to_threshold: |additive score - additive threshold|.
+        distance_to_threshold: |additive score - additive threshold|; for several classes the additive score of the
+            explained class minus the highest of the others.
         cutoffs: From which share of the spread on an influence is called what.
     """
 
@@ -58,6 +60,43 @@ class Yardstick:
         return "negligible"
 
 
+def additive_distance(card: ModelCard, additive_scores: Sequence[float], position: int = 0) -> float:
+    """Say how far a score lies from another outcome, in the additive unit.
+
+    Args:
+        card: The model's card.
+        additive_scores: One, or one for each class.
+        position: Of the class that is explained.
+
+    Returns:
+        Not negative.
+    """
+    score = additive_scores[position]
+    if card.threshold is None:
+        others = [other for place, other in enumerate(additive_scores) if place != position]
+        return abs(score - max(others))
+    return abs(score - additive_threshold(card))
+
+
 def additive_threshold(card: ModelCard) -> float:
-    """Give the card's threshold in the additive unit: log-odds, ln(p / (1 - p))."""
-    return math.log(card.threshold) - math.log1p(-card.threshold)
+    """Give the card's threshold in the additive unit.
+
+    Args:
+        card: Of a model with a threshold.
+
+    Returns:
+        ln(p / (1 - p)) for log-odds, ln(t) for logarithms of the score, else the threshold itself.
+
+    Raises:
+        TypeError: If the card has several classes and no threshold.
+    """
+    threshold = card.threshold
+    if threshold is None:
+        raise TypeError("several classes have no threshold")
+    match card.additive_unit:
+        case "log_odds":
+            return math.log(threshold) - math.log1p(-threshold)
+        case "log_score":
+            return math.log(threshold)
+        case _:
+            return threshold

@@ -1,10 +1,20 @@
 """One check for each item of the legal checklist. A check reads the rendered text, not the code that made it."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from itertools import accumulate
 
-from explainer.explanations.document import QUANTUM_DIGITS, ChecklistResult, ExplanationDocument
+from explainer.explanations.document import (
+    QUANTUM_DIGITS,
+    ChecklistResult,
+    Contribution,
+    ExplanationDocument,
+    ReliabilityPart,
+)
+from explainer.explanations.stability import is_certain
+from explainer.explanations.ties import in_order, tie_tolerance
 from explainer.narration.program_role import step_phrase, weight_phrase
+from explainer.narration.reliability_words import near_phrase
 from explainer.narration.rendered_text import RenderedText
 from explainer.narration.small_print import CHECKSUM_SIGNS
 from explainer.narration.who_checked import compared_phrase, who_phrase
@@ -85,15 +95,41 @@ def _factors(text: RenderedText) -> ChecklistResult:
     sentences = {part.sentence for part in document.contributions}
     said = [paragraph for paragraph in text.paragraphs("factors") if paragraph in sentences]
     told = document.contributions[: len(said)]
-    sizes = [abs(part.contribution) for part in document.contributions]
     return _met(
         _adds_up(document)
-        and sizes == sorted(sizes, reverse=True)
+        and _strongest_first(document)
         and bool(said)
         # The told ones are the first ones in their order: nothing strong is passed over.
         and said == [part.sentence for part in told]
         and all(part.value_text in part.sentence and part.label in part.sentence for part in told)
+        and _ties_are_told(text, told)
     )
+
+
+def _ties_are_told(text: RenderedText, told: Sequence[Contribution]) -> bool:
+    """Of equally strong ones that are told it is said that they are."""
+    if told[0].strength == "negligible":
+        return True
+    groups = in_order([part.contribution for part in told], _tie_tolerance(text.document))
+    quoted = [text.numbers.voice.say("value.quoted", text=part.label) for part in told]
+    return all(
+        text.says("factors", "factors.tied", labels=text.numbers.listed([quoted[place] for place in group]))
+        for group in groups
+        if len(group) > 1
+    )
+
+
+def _strongest_first(document: ExplanationDocument) -> bool:
+    """Nothing that is stronger by more than a tie allows stands behind something weaker."""
+    sizes = [abs(part.contribution) for part in document.contributions]
+    still_to_come = list(accumulate(reversed(sizes), max))[::-1]
+    tolerance = _tie_tolerance(document) + 10.0**-QUANTUM_DIGITS
+    return all(later - size <= tolerance for size, later in zip(sizes, still_to_come, strict=True))
+
+
+def _tie_tolerance(document: ExplanationDocument) -> float:
+    standard_error = document.method.standard_error if document.method else None
+    return tie_tolerance(document.additivity_tolerance or 0.0, standard_error)
 
 
 def _adds_up(document: ExplanationDocument) -> bool:
@@ -162,17 +198,26 @@ def _limits(text: RenderedText) -> ChecklistResult:
         return _met(known and document.score is None and text.says("reliability", "reliability.rule_is_certain"))
     voice = text.numbers.voice
     if reliability.favourable_per_100 is None:
-        uncertain = text.says("reliability", "reliability.not_calibrated")
+        uncertain = any(text.says("reliability", f"reliability.{why}") for why in ("not_calibrated", "not_counted"))
     else:
         uncertain = text.shows("reliability", text.numbers.count(reliability.favourable_per_100)) and any(
             said.startswith(voice.beginning_of("reliability.calibrated")) for said in text.paragraphs("reliability")
         )
     if reliability.near_threshold:
-        beginning = voice.beginning_of("reliability.near_threshold")
+        beginning = voice.beginning_of(near_phrase(text.card))
         uncertain = uncertain and text.shows("reliability", beginning)
     labels = {feature.name: text.words(feature.label) for feature in text.card.features}
     unusual = all(text.shows("reliability", labels[name]) for name in reliability.outside_background)
-    return _met(known and uncertain and unusual)
+    return _met(known and uncertain and unusual and _warnings_are_told(text, reliability))
+
+
+def _warnings_are_told(text: RenderedText, reliability: ReliabilityPart) -> bool:
+    rare = reliability.similar is not None and reliability.similar.rare
+    stability = reliability.stability
+    uncertain = stability is not None and not is_certain(stability.same_top_reason, stability.blocks)
+    return (not rare or text.shows("reliability", text.numbers.voice.beginning_of("reliability.rare"))) and (
+        not uncertain or text.says("reliability", "reliability.order_uncertain")
+    )
 
 
 def _rights(text: RenderedText) -> ChecklistResult:

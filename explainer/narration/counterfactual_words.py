@@ -3,6 +3,7 @@
 from explainer.explanations.counterfactual import Counterfactual, NoCounterfactual
 from explainer.explanations.document import ChangePart, CounterfactualPart, NoCounterfactualPart
 from explainer.narration.narrator import Narrator
+from models.outcomes import more_favourable
 
 
 def counterfactual_part(narrator: Narrator, counterfactual: Counterfactual) -> CounterfactualPart:
@@ -47,7 +48,7 @@ def no_counterfactual_part(narrator: Narrator) -> NoCounterfactualPart | None:
         closest = narrator.score(none.closest_score)
         # Nearer by less than is printed would be told as the person's own number.
         if closest != narrator.score(numbers.score):
-            sentence += " " + narrator.say("counterfactual.closest", score=closest)
+            sentence += " " + narrator.say("counterfactual.closest", score=closest, threshold=narrator.threshold)
     return NoCounterfactualPart(reason=none.reason, proven=none.proven, sentence=sentence)
 
 
@@ -77,7 +78,10 @@ def _reason_phrase(narrator: Narrator, none: NoCounterfactual) -> str:
         # Details that could be changed may still not count, above all where a rule of the law decided.
         changeable = any(feature.actionable is not None for feature in narrator.facts.card.features)
         return "nothing_actionable_matters" if changeable else "nothing_actionable"
-    return "none_found_proven" if none.proven else "none_found"
+    # Of several classes only better ones are looked for, as long as there are better ones.
+    facts = narrator.facts
+    better = facts.card.outcome_of_class and more_favourable(facts.card.outcomes, facts.program_outcome)
+    return f"none_found{'_better' if better else ''}{'_proven' if none.proven else ''}"
 
 
 def _result(narrator: Narrator, counterfactual: Counterfactual) -> str:
@@ -86,4 +90,5 @@ def _result(narrator: Narrator, counterfactual: Counterfactual) -> str:
     role = narrator.facts.card.role
     if counterfactual.score is None:
         return narrator.say(f"counterfactual.result_rule_{role}", **values)
-    return narrator.say(f"counterfactual.result_score_{role}", score=narrator.score(counterfactual.score), **values)
+    kind = "class" if narrator.facts.card.outcome_of_class else "score"
+    return narrator.say(f"counterfactual.result_{kind}_{role}", score=narrator.score(counterfactual.score), **values)

@@ -1,6 +1,7 @@
 """Facts in, finished explanation document out: every number, every sentence, and the checklist's own verdict."""
 
 from explainer.explanations.document import (
+    ClassScore,
     DecisionPart,
     ExplanationDocument,
     Method,
@@ -97,7 +98,7 @@ def _unchecked(narrator: Narrator) -> ExplanationDocument:
         threshold=facts.card.threshold,
         score=_score(facts),
         expected_value=attribution.expected_value if attribution else None,
-        unit=facts.card.additive_unit,
+        unit=facts.card.additive_unit_name,
         contributions=ordered,
         interactions=interactions,
         no_interactions=no_interactions,
@@ -142,14 +143,20 @@ def _decision_part(facts: Facts) -> DecisionPart | None:
 
 
 def _score(facts: Facts) -> Score | None:
-    scored = facts.numbers.score_numbers
+    scored, card = facts.numbers.score_numbers, facts.card
     if scored is None:
         return None
+    # A probability is that of one outcome; a number of euros or points is nobody's.
+    upper = card.outcome_at_or_above if card.score.is_probability else None
     return Score(
         value=scored.score,
-        unit=facts.card.score.unit,
+        unit=card.score.unit_name,
         additive_value=scored.attribution.additive_score,
-        of_outcome=facts.card.outcome_at_or_above,
+        of_outcome=scored.of_outcome or upper,
+        of_classes=tuple(
+            ClassScore(outcome=outcome, value=score)
+            for outcome, score in zip(card.outcome_of_class, scored.class_scores, strict=True)
+        ),
     )
 
 

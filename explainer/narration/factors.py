@@ -1,8 +1,11 @@
 """Which of the person's details moved the score, or which rule of the law applied instead."""
 
 from collections.abc import Sequence
+from itertools import accumulate
+from typing import get_args
 
 from explainer.explanations.document import QUANTUM_DIGITS, Contribution, Direction
+from explainer.explanations.strength import StrengthClass
 from explainer.narration.narrator import ADDITIVE_DECIMALS, Narrator
 from models.statutory_rules import StatutoryRule
 
@@ -11,36 +14,43 @@ MAX_FACTORS = 5
 
 
 def contributions(narrator: Narrator) -> tuple[Contribution, ...]:
-    """All contributions with their sentences, strongest first; equal ones in card order."""
-    facts = narrator.facts
-    scored = facts.numbers.score_numbers
+    """All contributions with their sentences, strongest first; equal ones in card order and with one strength."""
+    scored = narrator.facts.numbers.score_numbers
     if scored is None:
         return ()
-    said = []
-    for feature, contribution, strength in zip(
-        facts.card.features, scored.attribution.contributions, scored.strengths, strict=True
-    ):
-        direction = _direction(contribution)
-        value_text = narrator.value(feature)
-        sentence = narrator.say(
+    return tuple(
+        _contribution(
+            narrator, position, scored.attribution.contributions[position], _strongest(scored.strengths, group)
+        )
+        for group in narrator.ordered_contributions()
+        for position in group
+    )
+
+
+def _strongest(strengths: Sequence[StrengthClass], group: Sequence[int]) -> StrengthClass:
+    # Of two that are called equally strong, one must not be "clear" and the other "slight" by a hair's breadth.
+    return min((strengths[position] for position in group), key=get_args(StrengthClass).index)
+
+
+def _contribution(narrator: Narrator, position: int, contribution: float, strength: StrengthClass) -> Contribution:
+    feature = narrator.facts.card.features[position]
+    direction = _direction(contribution)
+    value_text = narrator.value(feature)
+    return Contribution(
+        feature=feature.name,
+        label=narrator.label(feature),
+        value=narrator.facts.inputs[feature.name],
+        value_text=value_text,
+        contribution=contribution,
+        direction=direction,
+        strength=strength,
+        sentence=narrator.say(
             _sentence_phrase(direction, strength),
             label=narrator.label(feature),
             value=value_text,
             **_raw(narrator, contribution),
-        )
-        said.append(
-            Contribution(
-                feature=feature.name,
-                label=narrator.label(feature),
-                value=facts.inputs[feature.name],
-                value_text=value_text,
-                contribution=contribution,
-                direction=direction,
-                strength=strength,
-                sentence=sentence,
-            )
-        )
-    return tuple(sorted(said, key=lambda part: -abs(part.contribution)))
+        ),
+    )
 
 
 def factors(narrator: Narrator, ordered: Sequence[Contribution]) -> tuple[str, ...]:
@@ -56,11 +66,12 @@ def factors(narrator: Narrator, ordered: Sequence[Contribution]) -> tuple[str, .
     rule = narrator.facts.applied_rule
     if not ordered:
         return _rule(narrator, rule) if rule else ()
-    told = _worth_telling(ordered)
+    told = _worth_telling(narrator, ordered)
     said = [_intro(narrator, len(told)), _what_is_better(narrator)]
     if told[0].strength == "negligible":
         said = [narrator.say("factors.none_stood_out")]
     said += [part.sentence for part in told]
+    said += _ties(narrator, told)
     said += _counted(narrator, ordered[len(told) :])
     said.append(narrator.say("factors.says_not"))
     if narrator.situation == "decided_by_person":
@@ -70,10 +81,24 @@ def factors(narrator: Narrator, ordered: Sequence[Contribution]) -> tuple[str, .
     return tuple(said)
 
 
-def _worth_telling(ordered: Sequence[Contribution]) -> Sequence[Contribution]:
+def _worth_telling(narrator: Narrator, ordered: Sequence[Contribution]) -> Sequence[Contribution]:
     strong_enough = [part for part in ordered if part.strength != "negligible"]
     # With nothing above negligible the largest is still named: a person may ask what counted most.
-    return strong_enough[:MAX_FACTORS] or ordered[:1]
+    if not strong_enough:
+        return ordered[:1]
+    # Of equally strong ones none is left out because only so many are told.
+    ends = accumulate(len(group) for group in narrator.ordered_contributions())
+    return strong_enough[: next((end for end in ends if end >= MAX_FACTORS), MAX_FACTORS)]
+
+
+def _ties(narrator: Narrator, told: Sequence[Contribution]) -> list[str]:
+    names = narrator.facts.card.feature_names
+    shown = {part.feature: narrator.say("value.quoted", text=part.label) for part in told}
+    tied = [
+        [shown[names[position]] for position in group if names[position] in shown]
+        for group in narrator.ordered_contributions()
+    ]
+    return [narrator.say("factors.tied", labels=narrator.numbers.listed(labels)) for labels in tied if len(labels) > 1]
 
 
 def _counted(narrator: Narrator, left: Sequence[Contribution]) -> list[str]:
@@ -95,7 +120,10 @@ def _intro(narrator: Narrator, told: int) -> str:
 
 
 def _what_is_better(narrator: Narrator) -> str:
-    card = narrator.facts.card
+    card, scored = narrator.facts.card, narrator.facts.numbers.score_numbers
+    if card.outcome_at_or_above is None:
+        label = narrator.outcome_label(scored.of_outcome) if scored and scored.of_outcome else ""
+        return narrator.say("factors.higher_speaks_for", label=label)
     higher = card.outcome(card.outcome_at_or_above).favourable
     return narrator.say("factors.higher_is_better" if higher else "factors.lower_is_better")
 

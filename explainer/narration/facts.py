@@ -8,7 +8,7 @@ from explainer.decisions.decision import Decision, ModelVersion, Value
 from explainer.errors import CounterfactualError, UntrustworthyExplanationError
 from explainer.explanations.document import Audience, BackgroundRef, Language
 from explainer.explanations.interactions import CaseInteractions
-from explainer.explanations.numbers import ExplanationNumbers
+from explainer.explanations.numbers import ExplanationNumbers, ScoreNumbers
 from models.card import ModelCard
 from models.evaluation import Evaluation
 from models.statutory_rules import StatutoryRule
@@ -86,7 +86,8 @@ class Facts:
             return self.applied_rule.outcome
         if self.numbers.score_numbers is None:
             raise RuntimeError("facts without a score have a rule; their own check makes sure")
-        return self.card.outcome_of_score(self.numbers.score_numbers.score).id
+        scored = self.numbers.score_numbers
+        return scored.of_outcome or self.card.outcome_of_score(scored.score).id
 
     def _first_fired(self, when: str) -> StatutoryRule | None:
         fired = {name for name, applies in self.numbers.rules_fired if applies}
@@ -118,9 +119,17 @@ class Facts:
         problems += self._interaction_problems()
         if scored is None and self.deciding_rule is None:
             problems.append("there is neither a score nor a statutory rule that replaced it")
+        elif scored is not None and not self._classes_fit(scored):
+            problems.append("the scores are not those of the classes the card lists")
         elif self.decision is not None:
             problems += self._decision_problems(self.decision)
         return problems
+
+    def _classes_fit(self, scored: ScoreNumbers) -> bool:
+        classes = self.card.outcome_of_class
+        if len(scored.class_scores) != len(classes):
+            return False
+        return not classes or classes[scored.class_scores.index(scored.score)] == scored.of_outcome
 
     def _interaction_problems(self) -> list[str]:
         if self.interactions is None:

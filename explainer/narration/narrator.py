@@ -5,11 +5,13 @@ from datetime import date
 from typing import Literal
 
 from explainer.explanations.counterfactual import Counterfactual
+from explainer.explanations.numbers import ScoreNumbers
+from explainer.explanations.ties import READ_DECIMALS, in_order, tie_tolerance
 from explainer.narration.facts import Facts
 from explainer.narration.number_words import TIME_ZONE, NumberWords
 from explainer.narration.phrases import Voice, phrases_in
-from models.card import Outcome
 from models.features import Feature
+from models.outcomes import Outcome
 from models.words import Words
 
 Situation = Literal[
@@ -18,7 +20,7 @@ Situation = Literal[
 """Where a case stands: who decided; that nobody has decided yet; that it was decided later, under another reference;
 or that there is nothing to decide."""
 
-ADDITIVE_DECIMALS = 3
+ADDITIVE_DECIMALS = READ_DECIMALS
 """Digits of contributions in texts for staff; the document itself holds nine."""
 
 
@@ -82,8 +84,9 @@ class Narrator:
 
     @property
     def threshold(self) -> str:
-        """The threshold as people see it."""
-        return self.numbers.threshold(self.facts.card.threshold, self.facts.card.score.scale)
+        """The threshold as people see it; empty for several classes, which have none."""
+        threshold = self.facts.card.threshold
+        return "" if threshold is None else self.numbers.threshold(threshold, self.facts.card.score)
 
     @property
     def score_label(self) -> str:
@@ -93,11 +96,29 @@ class Narrator:
     @property
     def additive_unit(self) -> str:
         """Name of the unit contributions add up in; only staff read it."""
-        return self.say(f"unit.{self.facts.card.additive_unit}")
+        card = self.facts.card
+        if card.additive_unit == "score" and not isinstance(card.score.unit, str):
+            return self.words(card.score.unit)
+        return self.say(f"unit.{card.additive_unit_name}")
 
     def score(self, score: float) -> str:
         """A score as people see it."""
-        return self.numbers.score(score, self.facts.card.threshold, self.facts.card.score.scale)
+        return self.numbers.score(score, self.facts.card.threshold, self.facts.card.score)
+
+    def exact_score(self, score: float) -> str:
+        """A score as people see it, with two digits more."""
+        meaning = self.facts.card.score
+        return self.numbers.with_unit(self.numbers.decimal(score * meaning.scale, meaning.decimals + 2), meaning)
+
+    def difference(self, difference: float) -> str:
+        """A difference of two scores on the scale that people see, with its sign."""
+        meaning = self.facts.card.score
+        return self.numbers.with_unit(self.numbers.signed(difference * meaning.scale, meaning.decimals + 2), meaning)
+
+    def other_class_scores(self, scored: ScoreNumbers) -> list[tuple[str, float]]:
+        """Outcome ids and scores of the classes that are not explained, the highest first."""
+        pairs = zip(self.facts.card.outcome_of_class, scored.class_scores, strict=True)
+        return sorted(((name, score) for name, score in pairs if name != scored.of_outcome), key=lambda pair: -pair[1])
 
     def is_past(self, day: date) -> bool:
         """Whether a day was over when this explanation was made, where people live."""
@@ -120,17 +141,26 @@ class Narrator:
         """The person's value of a feature."""
         return self.numbers.value(feature, self.facts.inputs[feature.name])
 
+    def ordered_contributions(self) -> tuple[tuple[int, ...], ...]:
+        """Positions of the features, strongest contribution first, those of equal strength together; see ties."""
+        scored = self.facts.numbers.score_numbers
+        if scored is None:
+            return ()
+        attribution = scored.attribution
+        tolerance = tie_tolerance(attribution.tolerance, attribution.method.standard_error)
+        return in_order(attribution.contributions, tolerance)
+
     def shown_counterfactuals(self) -> tuple[Counterfactual, ...]:
-        """The counterfactuals worth telling: two at most, more would bury the answer."""
+        """The counterfactuals worth telling: three at most, more would bury the answer."""
         return self.facts.numbers.recourse.counterfactuals[:MAX_COUNTERFACTUALS]
 
     def shown_disputed(self) -> tuple[Counterfactual, ...]:
-        """What other values of disputable features would have meant, two at most."""
+        """What other values of disputable features would have meant, three at most."""
         return self.facts.numbers.recourse.disputed[:MAX_COUNTERFACTUALS]
 
 
-MAX_COUNTERFACTUALS = 2
-"""No audience is told more than two: each one is checked and worth reading."""
+MAX_COUNTERFACTUALS = 3
+"""No audience is told more than three: each one is checked and worth reading."""
 
 
 def narrator_of(facts: Facts) -> Narrator:

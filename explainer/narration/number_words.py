@@ -14,6 +14,7 @@ from babel.numbers import NumberPattern, format_decimal, get_decimal_symbol, get
 from explainer.decisions.decision import Value
 from explainer.narration.phrases import Phrases, Voice
 from models.features import Feature
+from models.outcomes import ScoreMeaning
 
 TIME_ZONE = ZoneInfo("Europe/Berlin")
 """People read dates and times of the place they live in; everything is kept in UTC."""
@@ -99,38 +100,48 @@ class NumberWords:
                 break
         return texts
 
-    def threshold(self, threshold: float, scale: int) -> str:
-        """The threshold on the scale that people see."""
-        scaled = round(threshold * scale, MAX_DECIMALS)
+    def threshold(self, threshold: float, meaning: ScoreMeaning) -> str:
+        """The threshold on the scale that people see, with its unit."""
+        scaled = round(threshold * meaning.scale, MAX_DECIMALS)
         decimals = next(digits for digits in range(MAX_DECIMALS + 1) if round(scaled, digits) == scaled)
-        return self.decimal(scaled, decimals)
+        return self.with_unit(self.decimal(scaled, max(decimals, meaning.decimals if decimals else 0)), meaning)
 
-    def score(self, score: float, threshold: float, scale: int) -> str:
-        """The score on the scale that people see, rounded to a whole number.
+    def with_unit(self, shown: str, meaning: ScoreMeaning) -> str:
+        """A number of the model, already written, with its unit behind it where it has one."""
+        unit = meaning.unit_for(shown, self.phrases.language)
+        return shown if unit is None else self.voice.say("value.with_unit", number=shown, unit=unit)
+
+    def score(self, score: float, threshold: float | None, meaning: ScoreMeaning) -> str:
+        """The score on the scale that people see, with its unit, rounded to the digits that people see.
 
         Where rounding would put the score on the other side of the threshold, words say on which side it lies.
 
         Args:
             score: In the card's score unit.
-            threshold: In the card's score unit.
-            scale: Pages show scores times this.
+            threshold: In the card's score unit; None for several classes.
+            meaning: What the score is.
 
         Returns:
-            For example ``72``, or ``just under 60`` for 59.7 with the threshold 60.
+            For example ``72``, ``1,240 euros``, or ``just under 60`` for 59.7 with the threshold 60.
         """
-        shown = round(score * scale)
-        limit = round(threshold * scale, MAX_DECIMALS)
-        if (score >= threshold) == (shown >= limit):
-            # 0 and 100 mean "none" and "all": a score that only rounds to them must not say so.
-            if shown == scale and score < 1 and limit <= scale - 1:
-                return self.voice.say("value.more_than", number=self.count(scale - 1))
-            if shown == 0 and score > 0 and limit >= 1:
-                return self.voice.say("value.less_than", number=self.count(1))
-            return self.count(shown)
-        text = self.threshold(threshold, scale)
+        shown = round(score * meaning.scale, meaning.decimals)
+        if threshold is None or (score >= threshold) == (shown >= round(threshold * meaning.scale, MAX_DECIMALS)):
+            return self._rounded(score, shown, threshold, meaning)
+        text = self.threshold(threshold, meaning)
         if score == threshold:
             return text
         return self.voice.say("value.just_below" if score < threshold else "value.just_above", threshold=text)
+
+    def _rounded(self, score: float, shown: float, threshold: float | None, meaning: ScoreMeaning) -> str:
+        if not meaning.is_probability:
+            return self.with_unit(self.decimal(shown, 0 if shown == round(shown) else meaning.decimals), meaning)
+        # 0 and 100 mean "none" and "all": a score that only rounds to them must not say so.
+        limit = None if threshold is None else round(threshold * meaning.scale, MAX_DECIMALS)
+        if shown == meaning.scale and score < 1 and (limit is None or limit <= meaning.scale - 1):
+            return self.voice.say("value.more_than", number=self.count(meaning.scale - 1))
+        if shown == 0 and score > 0 and (limit is None or limit >= 1):
+            return self.voice.say("value.less_than", number=self.count(1))
+        return self.count(shown)
 
 
 @dataclass(frozen=True)

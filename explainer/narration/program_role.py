@@ -88,15 +88,9 @@ def _number(narrator: Narrator) -> tuple[str, ...]:
     card = facts.card
     if facts.numbers.score_numbers is None:
         return (narrator.say("program_role.no_score"),)
-    said = [
-        narrator.say(
-            "program_role.number",
-            scale=narrator.numbers.count(card.score.scale),
-            meaning=narrator.words(card.score.meaning),
-        )
-    ]
+    said = [_what_the_number_is(narrator)]
     # For a program that sorts, the outcomes name what persons decide later, so they do not follow from its number.
-    if card.role != "sorts":
+    if card.role != "sorts" and card.outcome_at_or_above is not None and card.outcome_below is not None:
         said.append(
             narrator.say(
                 f"program_role.threshold_{card.role}",
@@ -109,21 +103,31 @@ def _number(narrator: Narrator) -> tuple[str, ...]:
     return tuple(said)
 
 
+def _what_the_number_is(narrator: Narrator) -> str:
+    card = narrator.facts.card
+    key = "program_role.number_per_class" if card.outcome_of_class else "program_role.number"
+    meaning = narrator.words(card.score.meaning)
+    if isinstance(card.score.unit, str):
+        return narrator.say(key, scale=narrator.numbers.count(card.score.scale), meaning=meaning)
+    return narrator.say(f"{key}_in_unit", unit=narrator.words(card.score.unit), meaning=meaning)
+
+
 def _persons_number(narrator: Narrator, scored: ScoreNumbers) -> str:
     facts = narrator.facts
     card = facts.card
+    of_class = scored.of_outcome is not None
+    same_number = card.additive_unit == "score" and not card.score.is_probability
+    kind = "score_of_class" if of_class else "score_in_unit" if same_number else "score"
     said = [
         narrator.say(
-            "program_role.score",
+            f"program_role.{kind}",
             score_label=narrator.score_label,
+            label=narrator.outcome_label(scored.of_outcome) if scored.of_outcome else "",
             score=narrator.score(scored.score),
-            exact_score=narrator.numbers.decimal(scored.score * card.score.scale, 2),
+            exact_score=narrator.exact_score(scored.score),
             **_additive_score(narrator, scored.attribution.additive_score),
         ),
-        narrator.say(
-            "program_role.reached" if scored.score >= card.threshold else "program_role.below",
-            threshold=narrator.threshold,
-        ),
+        _other_classes(narrator, scored) if of_class else _side_of_threshold(narrator, scored.score),
     ]
     if facts.rule_after_score is not None:
         said.append(narrator.say("program_role.rule_after"))
@@ -134,6 +138,20 @@ def _persons_number(narrator: Narrator, scored: ScoreNumbers) -> str:
         )
     )
     return " ".join(said)
+
+
+def _side_of_threshold(narrator: Narrator, score: float) -> str:
+    threshold = narrator.facts.card.threshold
+    reached = threshold is not None and score >= threshold
+    return narrator.say("program_role.reached" if reached else "program_role.below", threshold=narrator.threshold)
+
+
+def _other_classes(narrator: Narrator, scored: ScoreNumbers) -> str:
+    results = [
+        narrator.say("value.of_result", label=narrator.outcome_label(outcome), score=narrator.score(score))
+        for outcome, score in narrator.other_class_scores(scored)
+    ]
+    return narrator.say("program_role.other_classes", results=narrator.numbers.listed(results))
 
 
 def _additive_score(narrator: Narrator, additive_score: float) -> dict[str, str]:

@@ -15,6 +15,7 @@ from explainer.recourse.score_profile import ForestProfile
 from explainer.recourse.value_grid import MAX_VALUES, values_shown
 from models.constraints import moved_along
 from models.features import FLOAT32_MAX, Feature
+from models.forest import Forest
 from models.package import ModelPackage
 
 MAX_ASKED_VALUES = 200
@@ -73,7 +74,7 @@ class SearchSpace:
         rows, weights, card = package.background.rows, package.background.weights, package.card
         columns = range(rows.shape[1])
         position = {name: place for place, name in enumerate(card.feature_names)}
-        cells = ForestCells.of(package.forest)
+        cells = _cells_of(package)
         if cells is not None and cells.many:
             ForestProfile.of(cells, rows[0]).score  # noqa: B018 -- compiles, so that nobody waits for it later
         return cls(
@@ -81,7 +82,7 @@ class SearchSpace:
             cells=cells,
             spreads=tuple(typical_spread(rows[:, column], weights) for column in columns),
             background_values=tuple(np.unique(rows[:, column]) for column in columns),
-            read_by_model=package.forest.features_used,
+            read_by_model=package.features_used,
             read_by_rules=frozenset(position[name] for rule in card.rules for name in rule.feature_names),
             bound=frozenset(position[name] for one in card.constraints for name in one.feature_names),
             followers={
@@ -271,6 +272,13 @@ def typical_spread(values: Numbers, weights: Numbers) -> float:
         return deviation
     mean = np.average(values, weights=weights)
     return float(np.sqrt(np.average((values - mean) ** 2, weights=weights))) or 1.0
+
+
+def _cells_of(package: ModelPackage) -> ForestCells | None:
+    # Of several classes no single sum of leaves says which one wins.
+    if isinstance(package.reading, Forest) and package.n_scores == 1:
+        return ForestCells.of(package.reading)
+    return None
 
 
 def _weighted_median(values: Numbers, weights: Numbers) -> float:

@@ -11,10 +11,10 @@ from explainer.recourse.action_set import SearchSpace
 from explainer.recourse.cell_ranges import AllowedRange
 from explainer.recourse.forest_cells import Positions
 from explainer.recourse.moves import Moves
-from explainer.recourse.score_profile import AskedProfile, ForestProfile, ScoreProfile
+from explainer.recourse.score_profile import AdditiveProfile, AskedProfile, ForestProfile, ScoreProfile
 from explainer.recourse.target import Target
 from models.constraints import Constraint, respected_on_rows
-from models.package import additive_tolerance
+from models.linear_model import LinearModel, PointsTable
 from models.statutory_rules import fired_on_rows
 
 DECIMALS = 9
@@ -56,9 +56,12 @@ class Case:
     @cached_property
     def profile(self) -> ScoreProfile:
         """The scores around the person's own row."""
-        if self.space.cells is None:
-            return AskedProfile(model=self.space.package.model, row=self.row)
-        return ForestProfile.of(self.space.cells, self.row)
+        if self.space.cells is not None:
+            return ForestProfile.of(self.space.cells, self.row)
+        reading = self.space.package.reading
+        if isinstance(reading, LinearModel | PointsTable) and self.space.package.n_scores == 1:
+            return AdditiveProfile(model=reading, row=self.row)
+        return AskedProfile(ask=self._asked, row=self.row)
 
     @cached_property
     def own_cells(self) -> Positions | None:
@@ -75,7 +78,8 @@ class Case:
     @cached_property
     def tolerance(self) -> float:
         """Additive scores nearer to the limit than this are decided by the runtime alone."""
-        return additive_tolerance(self.space.package.forest)
+        # Of several classes the difference of two scores counts.
+        return self.space.package.additive_tolerance * min(2, self.space.package.n_scores)
 
     def moved(self, profile: ScoreProfile, position: int, value: float) -> ScoreProfile:
         """Change one feature of a row, and what moves along with it."""
@@ -207,5 +211,8 @@ class Case:
     def scores_of_rows(self, rows: Numbers) -> Numbers:
         """Score whole rows, shape (n_rows, n_features); additive scores."""
         if self.space.cells is None:
-            return self.space.package.model.additive_score(rows)
+            return self._asked(rows)
         return self.space.package.forest.additive_score(rows)
+
+    def _asked(self, rows: Numbers) -> Numbers:
+        return self.target.leading(self.space.package.model.additive_score(rows))

@@ -5,13 +5,13 @@ in the same order as the rules themselves; rounding never turns an order around,
 really calculate (interval arithmetic: Moore, Kearfott and Cloud, Introduction to Interval Analysis, 2009, chapter 2).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from explainer.explanations.model_outcome import rules_in_order
+from explainer.explanations.model_outcome import reached_by_score, rules_in_order
 from models.card import ModelCard
 from models.statutory_rules import (
     AllOf,
@@ -61,27 +61,29 @@ _COMPARISONS: Mapping[Comparator, Callable[[_Bounds, _Bounds], tuple[Truths, Tru
 }
 
 
-def possible_outcome(card: ModelCard, lowest: Numbers, highest: Numbers, scores: Numbers, outcome: str) -> Possible:
-    """Say for boxes whether an outcome is reached somewhere in them, and whether it is missed somewhere.
+def possible_outcome(
+    card: ModelCard, lowest: Numbers, highest: Numbers, scores: Numbers, outcomes: Collection[str]
+) -> Possible:
+    """Say for boxes whether one of some outcomes is reached somewhere in them, and whether all are missed somewhere.
 
     Args:
         card: The model's card.
         lowest: Rows with the lowest value of each feature, shape (n_boxes, n_features).
         highest: Rows with the highest ones, same shape.
-        scores: The model's score, the same everywhere in a box, shape (n_boxes,).
-        outcome: Outcome id.
+        scores: The model's score, the same everywhere in a box, shape (n_boxes,) or (n_boxes, n_classes).
+        outcomes: Outcome ids.
 
     Returns:
         Never certain of something wrong; in a box of one row always exact.
     """
     columns = {f.name: _Bounds(lowest[:, i], highest[:, i]) for i, f in enumerate(card.features)}
-    yes = (scores >= card.threshold) == (outcome == card.outcome_at_or_above)
+    yes = reached_by_score(card, scores, outcomes)
     no = ~yes
     # The first rule that fires decides, so the last one is asked first and the others overwrite it.
     with np.errstate(over="ignore", invalid="ignore"):
         for rule in reversed(rules_in_order(card)):
             fires = _condition(rule.condition, columns)
-            leads_there = rule.outcome == outcome
+            leads_there = rule.outcome in outcomes
             yes = fires.no & yes | (fires.yes & leads_there)
             no = fires.no & no | (fires.yes & (not leads_there))
     return Possible(yes, no)

@@ -4,6 +4,7 @@ Everything the search and the proofs know about a model they ask of a :class:`Sc
 models it is computed exactly without running the model, for all others the model is run on rows.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from types import ModuleType
@@ -15,7 +16,6 @@ from numpy.typing import NDArray
 from explainer.recourse.forest_cells import ForestCells, Positions
 from explainer.recourse.moves import Moves
 from models.linear_model import AdditiveModel
-from models.scoring_model import ScoringModel
 
 Numbers = NDArray[np.float64]
 
@@ -222,32 +222,32 @@ class AskedProfile:
     """The profile of a row through any model, by running it; see :class:`ScoreProfile`.
 
     Attributes:
-        model: The model.
+        ask: From raw rows, shape (n_rows, n_features), to the additive scores on which the outcome depends, (n_rows,).
         row: The row.
     """
 
-    model: ScoringModel
+    ask: Callable[[Numbers], Numbers]
     row: Numbers
 
     @cached_property
     def score(self) -> float:
         """The row's additive score."""
-        return float(self.model.additive_score(self.row[np.newaxis])[0])
+        return float(self.ask(self.row[np.newaxis])[0])
 
     def moved(self, position: int, value: float) -> "AskedProfile":
         """Give the profile of the row with another value of one feature."""
-        return AskedProfile(model=self.model, row=_with(self.row, position, value))
+        return AskedProfile(ask=self.ask, row=_with(self.row, position, value))
 
     def scores_of(self, moves: Moves) -> Numbers:
         """Score single moves; see :meth:`ScoreProfile.scores_of`."""
-        return self.model.additive_score(moves.rows(self.row))
+        return self.ask(moves.rows(self.row))
 
     def scores_of_pair(self, first: int, first_values: Numbers, second: int, second_values: Numbers) -> Numbers:
         """Score pairs of changes; see :meth:`ScoreProfile.scores_of_pair`."""
         rows = np.tile(self.row, (len(first_values) * len(second_values), 1))
         rows[:, first] = np.repeat(first_values, len(second_values))
         rows[:, second] = np.tile(second_values, len(first_values))
-        return self.model.additive_score(rows).reshape(len(first_values), len(second_values))
+        return self.ask(rows).reshape(len(first_values), len(second_values))
 
 
 def _kernel() -> ModuleType:

@@ -22,7 +22,7 @@ from explainer.recourse.moves import Moves
 from explainer.recourse.nearest import Found, nearest_pair, nearest_singles, refined
 from explainer.recourse.proof import Proof, ruled_out
 from explainer.recourse.target import Target
-from explainer.recourse.verification import SCORE_TOLERANCE, Verification
+from explainer.recourse.verification import Verification
 from models.features import from_row, to_row
 from models.package import ModelPackage
 
@@ -193,17 +193,17 @@ class Search:
     def _closest_score(self, beam: Beam) -> float | None:
         """Of the scores that were tried and may be told, give the nearest to the threshold; None if none is nearer."""
         case, own = self._case, self._now.score
-        if own is None or self._now.deciding_rule is not None:
+        threshold, package = case.space.package.card.threshold, case.space.package
+        if own is None or threshold is None or self._now.deciding_rule is not None:
             return None
-        card, model = case.space.package.card, case.space.package.model
         best = own
         for row in beam.closest_rows(TRIED_AS_CLOSEST):
             if not case.is_free_of_rules(row):
                 continue
-            score = float(model.score(row[np.newaxis])[0])
-            same_side = (score >= card.threshold) == (own >= card.threshold)
+            score = float(package.model.score(row[np.newaxis])[0])
+            same_side = (score >= threshold) == (own >= threshold)
             # A batch may differ from a single row in the last bits; that is not nearer.
-            if same_side and abs(score - card.threshold) < abs(best - card.threshold) - SCORE_TOLERANCE:
+            if same_side and abs(score - threshold) < abs(best - threshold) - package.score_tolerance:
                 best = score
         return None if best == own else best
 

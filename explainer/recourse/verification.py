@@ -15,9 +15,6 @@ from models.errors import InvalidInputError
 from models.features import to_row
 from models.package import ModelPackage
 
-SCORE_TOLERANCE = 1e-6
-"""Runtimes may add up a batch in another order than a single row, in 32 bits."""
-
 MOVED_TOLERANCE = 1e-6
 """What moves along may differ by this: sums of decimal fractions carry dust."""
 
@@ -67,7 +64,7 @@ class Verification:
                 f"A counterfactual promises '{counterfactual.outcome}' instead of '{self._now.outcome}'; rules and "
                 f"model give '{after.outcome}'."
             )
-        if not _same_score(after.score, counterfactual.score):
+        if not _same_score(after.score, counterfactual.score, self._package.score_tolerance):
             raise CounterfactualError(f"A counterfactual states the score {counterfactual.score}; it is {after.score}.")
 
     def _check_starts(self, counterfactual: Counterfactual) -> None:
@@ -112,7 +109,8 @@ def _check_constraints(card: ModelCard, columns: Mapping[str, int], before: Numb
             raise CounterfactualError(f"In a counterfactual '{also}' does not move along with '{one}'.")
 
 
-def _same_score(one: float | None, other: float | None) -> bool:
+def _same_score(one: float | None, other: float | None, tolerance: float) -> bool:
     if one is None or other is None:
         return one is other
-    return abs(one - other) <= SCORE_TOLERANCE
+    # Runtimes may add up a batch in another order than a single row, in 32 bits.
+    return abs(one - other) <= tolerance

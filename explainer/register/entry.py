@@ -5,8 +5,9 @@ from hashlib import sha256
 from typing import Any
 
 import rfc8785
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
+from explainer.register.overview import Overview
 from models.card import ModelCard
 from models.evaluation import Evaluation
 from models.package import ModelPackage
@@ -35,6 +36,10 @@ class BackgroundFacts(BaseModel):
     mean_score_gap: float
 
 
+def _is_absent(part: object) -> bool:
+    return part is None
+
+
 class RegisterEntry(BaseModel):
     """What the public may know about one algorithm; every published version is kept.
 
@@ -43,6 +48,7 @@ class RegisterEntry(BaseModel):
         model_sha256: Identity of the model package that runs.
         evaluation: How good it is, in counts.
         background: What explanations compare with.
+        overview: What weighs most in the model; None where it was not computed, as in entries of earlier versions.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,6 +57,8 @@ class RegisterEntry(BaseModel):
     model_sha256: str
     evaluation: Evaluation
     background: BackgroundFacts
+    # Left out where there is none, so that the bytes of entries published before are what they were.
+    overview: Overview | None = Field(default=None, exclude_if=_is_absent)
 
     def canonical_bytes(self) -> bytes:
         """RFC 8785 bytes: what a published version is, and what its checksum is of."""
@@ -63,11 +71,12 @@ class RegisterEntry(BaseModel):
         return sha256(self.canonical_bytes()).hexdigest()
 
 
-def entry_of(package: ModelPackage) -> RegisterEntry:
+def entry_of(package: ModelPackage, overview: Overview | None) -> RegisterEntry:
     """Make the register entry of a verified package.
 
     Args:
         package: A package that passed its verification.
+        overview: Of the same package, or None where it is not computed.
 
     Returns:
         The entry; publishing it is a step of its own.
@@ -85,4 +94,5 @@ def entry_of(package: ModelPackage) -> RegisterEntry:
             origin=background.origin,
             mean_score_gap=background.mean_score_gap,
         ),
+        overview=overview,
     )

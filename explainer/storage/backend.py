@@ -1,9 +1,10 @@
 """What the stores need from an engine: transactions that read, transactions that write, and the log writers' lock."""
 
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import Any, Protocol
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Select
 from sqlalchemy.exc import SQLAlchemyError
 
 
@@ -18,8 +19,16 @@ class Backend(Protocol):
     def reads_at_once(self) -> bool:
         """Whether a reading waits for nobody, so that an event loop may do it itself."""
 
-    def reading_once(self) -> AbstractContextManager[Connection]:
-        """A connection for one statement, which is of one moment by itself."""
+    def one_row(self, statement: Select[Any], parameters: Mapping[str, str]) -> Sequence[Any] | None:
+        """Run one statement that gives at most one row, on the shortest way there is.
+
+        Args:
+            statement: The same object at every call; types of its columns are not applied to what is read.
+            parameters: Values of its named parameters.
+
+        Returns:
+            The row as the driver gives it, or None.
+        """
 
     def reading(self) -> AbstractContextManager[Connection]:
         """A read-only transaction that sees one committed state from its first statement to its last."""

@@ -24,6 +24,17 @@ class UnstorableTextError(InvalidInputError, DontWrapMixin):
     """A text holds a character that a database cannot keep."""
 
 
+def refuse_unstorable(text: str) -> None:
+    """Refuse a text that one of the engines could not keep.
+
+    Raises:
+        UnstorableTextError: It holds a NUL character or half of a surrogate pair.
+    """
+    if _UNSTORABLE.search(text):
+        detail = "A text holds a NUL character or half of a surrogate pair; send it without."
+        raise UnstorableTextError([InputProblem(pointer="", code="unstorable_text", detail=detail)])
+
+
 class StorableText(TypeDecorator[str]):
     """Text of any length, refused on both engines where one of them would refuse it.
 
@@ -47,9 +58,8 @@ class StorableText(TypeDecorator[str]):
         Raises:
             UnstorableTextError: It holds a NUL character or half of a surrogate pair.
         """
-        if value is not None and _UNSTORABLE.search(value):
-            detail = "A text holds a NUL character or half of a surrogate pair; send it without."
-            raise UnstorableTextError([InputProblem(pointer="", code="unstorable_text", detail=detail)])
+        if value is not None:
+            refuse_unstorable(value)
         return value
 
 

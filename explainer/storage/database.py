@@ -70,8 +70,7 @@ class SqlDatabase:
 
     def deliverable(self, reference: str, *, audience: str, language: str) -> Deliverable | None:
         """What a delivery needs to know about this decision; see ``kept_document_store.read_deliverable``."""
-        with self._backend.reading_once() as connection:
-            return read_deliverable(connection, reference, audience=audience, language=language)
+        return read_deliverable(self._backend, reference, audience=audience, language=language)
 
     async def deliver(self, delivery: Delivery) -> LogRecord:
         """Keep a delivery in one transaction with others of the same moment; returns when it has committed."""
@@ -128,26 +127,34 @@ class SqlDatabase:
             unit.log.integrate_pending(at=self._clock())
 
     def _keep_batch(self, deliveries: Sequence[Delivery]) -> Sequence[LogRecord | Exception]:
-        with self._writing() as unit:
-            try:
+        try:
+            with self._writing() as unit:
                 return _keep(unit, deliveries)
-            except (IntegrityError, KlarbescheidError):
-                # One of them cannot be kept, and it must fail alone.
+        except _CannotBeKeptError:
+            # Rolled back as a whole. Once more with a savepoint for each, so that what cannot be kept fails alone.
+            with self._writing() as unit:
                 return [_kept_alone(unit, delivery) for delivery in deliveries]
 
 
+class _CannotBeKeptError(Exception):
+    """One delivery of a batch was refused before anything was committed."""
+
+
 def _keep(unit: SqlUnitOfWork, deliveries: Sequence[Delivery]) -> Sequence[LogRecord]:
-    with unit.savepoint():
+    try:
         entries = unit.log.append_all([delivery.entry for delivery in deliveries])
         unit.explanations.add_all([delivery.explanation for delivery in deliveries])
-        return entries
+    except (IntegrityError, KlarbescheidError) as error:
+        raise _CannotBeKeptError from error
+    return entries
 
 
 def _kept_alone(unit: SqlUnitOfWork, delivery: Delivery) -> LogRecord | Exception:
     try:
-        return _keep(unit, [delivery])[0]
-    except (IntegrityError, KlarbescheidError) as error:
-        return error
+        with unit.savepoint():
+            return _keep(unit, [delivery])[0]
+    except _CannotBeKeptError as refused:
+        return refused.__cause__ if isinstance(refused.__cause__, Exception) else refused
 
 
 def _backend(url: str) -> Backend:

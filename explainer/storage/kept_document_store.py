@@ -1,10 +1,14 @@
 """Documents kept with decisions, in SQL, and the one statement that a delivery reads."""
 
+from dataclasses import fields
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from explainer.decisions.decision import DecisionStatus
+from explainer.storage.backend import Backend
+from explainer.storage.column_types import refuse_unstorable
 from explainer.storage.rows import record_from, row_from
 from explainer.storage.tables import decision, kept_document, task
 from explainer.use_cases.records import Deliverable, KeptDocumentRecord
@@ -31,7 +35,7 @@ def _deliverable() -> sa.Select[Any]:
         .correlate(decision)
         .scalar_subquery()
     )
-    waiting = task.c.done_at.is_(None) & task.c.kind.in_(TASKS_THAT_WAIT)
+    waiting = task.c.done_at.is_(None) & sa.or_(*(task.c.kind == kind for kind in TASKS_THAT_WAIT))
     return (
         sa.select(
             decision.c.reference,
@@ -58,7 +62,6 @@ def _deliverable() -> sa.Select[Any]:
     )
 
 
-# Built once: putting a statement together costs more than SQLite needs to answer it.
 _DELIVERABLE = _deliverable()
 
 
@@ -81,17 +84,29 @@ class SqlKeptDocumentStore:
         return record_from(KeptDocumentRecord, self._connection.execute(_BY_ID, {"sought": kept_id}).one_or_none())
 
 
-def read_deliverable(connection: Connection, reference: str, *, audience: str, language: str) -> Deliverable | None:
+def read_deliverable(backend: Backend, reference: str, *, audience: str, language: str) -> Deliverable | None:
     """What a delivery needs to know about a decision, in one statement and so of one moment.
 
     Args:
-        connection: A connection; no transaction is needed.
+        backend: The engine.
         reference: The decision, as stored.
         audience: For whom.
         language: In which language.
 
     Returns:
         The facts, or None where there is no such decision.
+
+    Raises:
+        UnstorableTextError: The reference holds what no reference can.
     """
-    sought = {"sought": reference, "audience": audience, "language": language}
-    return record_from(Deliverable, connection.execute(_DELIVERABLE, sought).one_or_none())
+    refuse_unstorable(reference)
+    row = backend.one_row(_DELIVERABLE, {"sought": reference, "audience": audience, "language": language})
+    if row is None:
+        return None
+    facts = dict(zip(_COLUMNS, row, strict=True))
+    facts["status"] = DecisionStatus(facts["status"])
+    facts["has_open_tasks"] = bool(facts["has_open_tasks"])
+    return Deliverable(**facts)
+
+
+_COLUMNS = tuple(field.name for field in fields(Deliverable))

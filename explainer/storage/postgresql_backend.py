@@ -1,10 +1,11 @@
 """PostgreSQL: many writers at once; only those that append to the log wait for each other."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import URL, Connection
+from sqlalchemy import URL, Connection, Select
 
 from explainer.storage.backend import commit
 
@@ -51,11 +52,10 @@ class PostgresqlBackend:
         """Every reading is a journey to the server and back."""
         return False
 
-    @contextmanager
-    def reading_once(self) -> Iterator[Connection]:
-        """A connection for one statement; a transaction is begun around it all the same."""
+    def one_row(self, statement: Select[Any], parameters: Mapping[str, str]) -> Sequence[Any] | None:
+        """Run one statement in a transaction of its own."""
         with self._reading_engine.connect() as connection:
-            yield connection
+            return connection.execute(statement, dict(parameters)).one_or_none()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:

@@ -6,17 +6,19 @@ Writers queue at a file lock *in front of* ``BEGIN IMMEDIATE``. SQLite's own bus
 
 import fcntl
 import os
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import URL, Connection, Engine
+from sqlalchemy import URL, Connection, Engine, Select
 
 from explainer.errors import SettingsError
 from explainer.storage.backend import commit
+from explainer.transparency_log.kept_connections import KeptConnections
 
 WRITER_PATIENCE_SECONDS = 60.0
 """How long a writer waits for the other writers of its process before it gives up."""
@@ -48,6 +50,8 @@ class SqliteBackend:
         os.close(os.open(self._file, os.O_RDWR | os.O_CREAT, 0o600))
         self._lock_file = self._file.with_name(f"{self._file.name}.lock")
         self._writer = Lock()
+        self._kept_readers = KeptConnections(self._file, self._connect_reader)
+        self._texts: dict[Select[Any], tuple[str, Sequence[str], Mapping[str, Any]]] = {}
         self._writing_engine = _engine(url, self._prepare_writer, connections=1)
         self._reading_engine = _engine(url, self._prepare_reader, connections=64)
 
@@ -56,11 +60,13 @@ class SqliteBackend:
         """In WAL mode readers neither wait for writers nor hold them up, and the file is on this machine."""
         return True
 
-    @contextmanager
-    def reading_once(self) -> Iterator[Connection]:
-        """A connection for one statement, which is of one moment by itself."""
-        with self._reading_engine.connect() as connection:
-            yield connection
+    def one_row(self, statement: Select[Any], parameters: Mapping[str, str]) -> Sequence[Any] | None:
+        """Run one statement on this thread's kept connection; SQLAlchemy only writes its text, once."""
+        text, names, constants = self._texts.get(statement) or self._text_of(statement)
+        values = {**constants, **parameters}
+        # All rows, of which there is one at most: a statement that was not read to its end would keep its snapshot.
+        rows = self._kept_readers.connection().execute(text, [values[name] for name in names]).fetchall()
+        return rows[0] if rows else None
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -77,11 +83,22 @@ class SqliteBackend:
             yield connection
             commit(connection)
 
+    def _text_of(self, statement: Select[Any]) -> tuple[str, Sequence[str], Mapping[str, Any]]:
+        compiled = statement.compile(self._reading_engine)
+        self._texts[statement] = (str(compiled), tuple(compiled.positiontup or ()), compiled.params)
+        return self._texts[statement]
+
+    def _connect_reader(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self._file, isolation_level=None, check_same_thread=False)
+        self._prepare_reader(connection, None)
+        return connection
+
     def take_log_lock(self, connection: Connection) -> None:
         """Do nothing: whoever writes here is the only writer already."""
 
     def dispose(self) -> None:
         """Close every connection."""
+        self._kept_readers.drop()
         self._writing_engine.dispose()
         self._reading_engine.dispose()
 

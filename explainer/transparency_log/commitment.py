@@ -9,6 +9,7 @@ salt for several fields, disclosing one of them would let anybody guess the othe
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from hmac import compare_digest
 
@@ -42,9 +43,13 @@ class Commitment:
         if len(self.salt) != SALT_SIZE:
             raise MalformedLeafError(f"A salt has {SALT_SIZE} bytes, this one has {len(self.salt)}.")
 
-    @property
+    @cached_property
     def digest(self) -> bytes:
-        """The 32 bytes that go into the log entry."""
+        """The 32 bytes that go into the log entry.
+
+        Raises:
+            MalformedLeafError: If the value has no canonical JSON spelling.
+        """
         return sha256(_DOMAIN + self.salt + self.field.encode() + b"\x00" + canonical_bytes(self.value)).digest()
 
     def verify(self, digest: bytes) -> None:
@@ -75,5 +80,5 @@ def commit(field: str, value: JsonValue, random_bytes: Callable[[int], bytes]) -
         MalformedLeafError: If the value has no canonical JSON spelling.
     """
     commitment = Commitment(field, value, random_bytes(SALT_SIZE))
-    canonical_bytes(value)
+    _ = commitment.digest  # so that a value without a spelling is refused here
     return commitment

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -124,7 +125,7 @@ class LogEntry:
         found = [
             f"{name} must be up to {_MAX_SLUG} small letters and digits, with the signs . _ - between them."
             for name in _SLUG_FIELDS
-            if getattr(self, name) is not None and not _is_text(getattr(self, name), _SLUG, _MAX_SLUG)
+            if getattr(self, name) is not None and not _is_slug(getattr(self, name))
         ]
         if self.v != VERSION or isinstance(self.v, bool):
             found.append(f"v must be {VERSION}.")
@@ -270,11 +271,21 @@ def _is_text(value: object, pattern: re.Pattern[str], longest: int = 64) -> bool
     return isinstance(value, str) and len(value) <= longest and pattern.fullmatch(value) is not None
 
 
+@lru_cache(maxsize=1024)
+def _is_slug(value: str) -> bool:
+    # Names of systems, roles and outcomes are few and public.
+    return _is_text(value, _SLUG, _MAX_SLUG)
+
+
 def _is_minute(value: object) -> bool:
-    if not _is_text(value, _MINUTE_TEXT):
-        return False
+    return _is_text(value, _MINUTE_TEXT) and _is_minute_of_the_calendar(str(value))
+
+
+@lru_cache(maxsize=64)
+def _is_minute_of_the_calendar(text: str) -> bool:
+    # Entries of the same minute come one after the other, and parsing dates is slow.
     try:
-        datetime.strptime(str(value), _MINUTE).replace(tzinfo=UTC)
+        datetime.strptime(text, _MINUTE).replace(tzinfo=UTC)
     except ValueError:
         return False
     return True

@@ -25,4 +25,4 @@ def interactions_for_audience(
     """
     if audience == "subject" or numbers.score_numbers is None:
         return None
-    return model.interactions_of(inputs, numbers.score_numbers.attribution)
+    return model.interactions_of(inputs, numbers.score_numbers)

@@ -3,12 +3,15 @@
 from contextlib import suppress
 from hashlib import sha256
 
-from explainer.register.entry import entry_of
+from explainer.register.entry import RegisterEntry, entry_of
+from explainer.register.overview import Overview
 from explainer.transparency_log.log_entry import LogEvent
+from explainer.use_cases.explained_model import ExplainedModel
 from explainer.use_cases.log_writing import write_log_entry
 from explainer.use_cases.record_decision import version_of
 from explainer.use_cases.records import PublicationRecord
 from explainer.use_cases.service import Service
+from explainer.use_cases.summarise_model import OVERVIEW_METHOD, overview_of
 
 
 class _PublishedMeanwhileError(Exception):
@@ -22,11 +25,11 @@ def register_models(service: Service) -> None:
         service: The installation.
     """
     for slug, model in service.explained_models.items():
-        entry = entry_of(model.package)
-        content, digest = entry.canonical_bytes(), entry.digest()
-        version = version_of(model)
         with service.database.reading() as work:
             latest = work.publications.latest(slug)
+        entry = entry_of(model.package, _kept_overview(latest, model) or overview_of(model))
+        content, digest = entry.canonical_bytes(), entry.digest()
+        version = version_of(model)
         if latest is not None and latest.sha256 == digest:
             continue
         with suppress(_PublishedMeanwhileError), service.database.writing() as work:
@@ -52,6 +55,21 @@ def register_models(service: Service) -> None:
                     slug=slug, version=number, published_at=service.clock(), sha256=digest, content=content
                 )
             )
+    _log_refused_models(service)
+
+
+def _kept_overview(latest: PublicationRecord | None, model: ExplainedModel) -> Overview | None:
+    """The overview that is published already, if it is that of this model; computing it takes longer than a start."""
+    if latest is None:
+        return None
+    entry = RegisterEntry.model_validate_json(latest.content)
+    kept = entry.overview
+    if kept is None or kept.method != OVERVIEW_METHOD or entry.model_sha256 != model.package.sha256:
+        return None
+    return kept
+
+
+def _log_refused_models(service: Service) -> None:
     for name, error in service.catalogue.failures.items():
         mark = sha256(f"model.refused\n{name}\n{error}".encode()).digest()
         with service.database.writing() as work:

@@ -20,9 +20,6 @@ from explainer.use_cases.service import Service
 from explainer.use_cases.store_decision import store_decision
 from models.features import to_row
 
-SCORE_TOLERANCE = 1e-6
-"""A score the case system used must be reproduced this closely, in the score unit (runtimes score in float32)."""
-
 
 def record_decision(
     service: Service, caller: CaseSystem, body: object, *, idempotency_key: str | None = None
@@ -97,8 +94,9 @@ def _refuse_other_score(service: Service, caller: CaseSystem, request: DecisionR
     if request.score_used is None:
         return
     row = to_row(model.package.card.features, request.inputs)
-    score = float(model.package.model.score(row[np.newaxis])[0])
-    if abs(score - request.score_used) <= SCORE_TOLERANCE:
+    # Of several classes a case system uses the score of the one that won.
+    score = float(model.package.model.score(row[np.newaxis])[0].max())
+    if abs(score - request.score_used) <= model.package.score_tolerance:
         return
     version = version_of(model)
     with service.database.writing() as work:

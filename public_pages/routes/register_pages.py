@@ -7,6 +7,7 @@ from fastapi import Query, Request, Response
 from explainer.use_cases.read_register import entry_history, list_entries, read_entry
 from public_pages.page_contexts import RegisterEntryPage, RegisterListPage
 from public_pages.page_route import RendererOf, ServiceOf, page_router
+from public_pages.register_view import what_weighs
 
 router = page_router()
 
@@ -32,6 +33,9 @@ def register_entry(
     return renderer.response(
         request,
         RegisterEntryPage(
-            page=renderer.page(request), published=published, history=tuple(entry_history(service, slug))
+            page=renderer.page(request),
+            published=published,
+            history=tuple(entry_history(service, slug)),
+            weighs=what_weighs(published.entry, renderer.language(request)),
         ),
     )

@@ -73,10 +73,9 @@ def record_decision(unit: UnitOfWork, reference: str = "R-0001", **overrides: An
     return record
 
 
-def deliver_explanation(unit: UnitOfWork, explanation_id: str, **overrides: Any) -> ExplanationRecord:
-    """Log and add an explanation, as a use case does."""
-    entry = append(unit, LogEvent.EXPLANATION_DELIVERED)
-    record = ExplanationRecord(
+def an_explanation(explanation_id: str, **overrides: Any) -> ExplanationRecord:
+    """A delivered explanation whose log entry must be named."""
+    return ExplanationRecord(
         **{
             "id": explanation_id,
             "decision_reference": "R-0001",
@@ -87,11 +86,16 @@ def deliver_explanation(unit: UnitOfWork, explanation_id: str, **overrides: Any)
             "sha256": "cd" * 32,
             "key_id": "subject-1",
             "sealed": b"document",
-            "log_entry_id": entry.entry_id,
             "asked_by": "subject",
             **overrides,
         }
     )
+
+
+def deliver_explanation(unit: UnitOfWork, explanation_id: str, **overrides: Any) -> ExplanationRecord:
+    """Log and add an explanation, as a use case does."""
+    entry = append(unit, LogEvent.EXPLANATION_DELIVERED)
+    record = an_explanation(explanation_id, **{"log_entry_id": entry.entry_id, **overrides})
     unit.explanations.add(record)
     return record
 

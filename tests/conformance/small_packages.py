@@ -99,7 +99,7 @@ def small_package(
         card=card,
         sha256="0" * 64,
         model=model,
-        forest=read_forest(onnx_bytes, card.feature_names),
+        reading=read_forest(onnx_bytes, card.feature_names),
         background=Background(
             rows=background,
             weights=np.ones(len(background)) if weights is None else weights,

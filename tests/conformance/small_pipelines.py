@@ -49,9 +49,11 @@ def one_hot_pipeline(*, zipmap: bool = False, n_rows: int = 160) -> Pipeline:
     return _fitted(frame, (odds > odds.median()).astype(int), trees, zipmap=zipmap)
 
 
-def linear_pipeline(*, n_rows: int = 160) -> Pipeline:
-    """Fit imputer, scaler, one-hot and ordinal encoders and a linear model for three classes."""
+def linear_pipeline(*, only_scaled: bool = False, n_rows: int = 160) -> Pipeline:
+    """Fit a linear model for three classes behind the same encoders, or with all numbers imputed and scaled."""
     frame, odds = _cases(n_rows)
+    if only_scaled:
+        frame["children"] = frame["children"].astype(np.float32)
     return _fitted(frame, np.digitize(odds, [-0.3, 0.5]), LogisticRegression(max_iter=1000))
 
 
@@ -73,16 +75,18 @@ def _cases(n_rows: int) -> tuple[pd.DataFrame, pd.Series]:
 
 
 def _fitted(frame: pd.DataFrame, target: Any, classifier: Any, *, zipmap: bool = False) -> Pipeline:
+    counted = frame["children"].dtype == np.int64
     encode = ColumnTransformer(
         [
             ("numbers", make_pipeline(SimpleImputer(), StandardScaler()), ["income", "age"]),
             ("texts", OneHotEncoder(handle_unknown="ignore", sparse_output=False), ["housing", "status"]),
-            ("counts", OrdinalEncoder(), ["children"]),
+            ("counts", OrdinalEncoder() if counted else StandardScaler(), ["children"]),
         ]
     )
     model = make_pipeline(encode, classifier)
     model.fit(frame, target)
-    kinds: dict[str, Any] = {"children": Int64TensorType, "housing": StringTensorType, "status": StringTensorType}
+    kinds: dict[str, Any] = {"housing": StringTensorType, "status": StringTensorType}
+    kinds |= {"children": Int64TensorType} if counted else {}
     inputs = [(name, kinds.get(name, FloatTensorType)([None, 1])) for name in FEATURES]
     content = convert_sklearn(model, initial_types=inputs, options={"zipmap": zipmap}).SerializeToString()
     card = card_with_features(

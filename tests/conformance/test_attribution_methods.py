@@ -1,6 +1,7 @@
 """Every attribution method passes every check, and every check catches a method that is broken on purpose."""
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -54,6 +55,47 @@ CHECKS: tuple[Check, ...] = (
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_passes_every_check(name: str, check: Check) -> None:
     check(METHODS[name])
+
+
+@dataclass(frozen=True)
+class OneColumn:
+    """One of several scores as somebody else reads it: all are computed, and the others are dropped."""
+
+    forest: Forest
+    output: int
+
+    @property
+    def n_features(self) -> int:
+        return self.forest.n_features
+
+    def additive_score(self, rows: Numbers) -> Numbers:
+        return np.asarray(self.forest.additive_score(rows)[:, self.output])
+
+    def score(self, rows: Numbers) -> Numbers:
+        return np.asarray(self.forest.score(rows)[:, self.output])
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_explains_each_of_several_outputs(name: str) -> None:
+    generator = np.random.default_rng(12)
+    plain = random_forest(generator, n_features=5, n_trees=8, depth=4)
+    trees = [
+        replace(tree, value=np.where(tree.is_leaf[:, np.newaxis], generator.normal(size=(len(tree.left), 3)), 0.0))
+        for tree in plain.trees
+    ]
+    several = replace(plain, trees=tuple(trees), output_base_values=(0.5, -1.0, 0.25), link="softmax")
+    background, weights = random_rows(generator, 40, 5, missing=0.05), generator.uniform(0.1, 5, 40)
+    rows = random_rows(generator, 4, 5, missing=0.05)
+    found = []
+    for output in range(3):
+        column = OneColumn(several, output)
+        computer = METHODS[name](several.for_output(output), background, weights)
+        found.append(computer.contributions_of(rows))
+        truth = checks.brute_force(column, background, weights, rows)
+        assert np.all(np.abs(found[-1] - truth) <= checks.allowed(computer, rows))
+        sums = found[-1].sum(axis=1) + computer.expected_value
+        np.testing.assert_allclose(sums, column.additive_score(rows), rtol=0, atol=checks.rounding_of(computer))
+    assert np.abs(found[0] - found[1]).max() > 0.1, "one output taken for another would be seen"
 
 
 @pytest.mark.parametrize("name", EXACT_METHODS)

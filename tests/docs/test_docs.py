@@ -20,7 +20,7 @@ from explainer.explanations.strength import DEFAULT_CUTOFFS
 from explainer.settings import SETTINGS_FILE, Settings
 from explainer.transparency_log.log_entry import COMMITTED_FIELDS, LogEvent
 from models.errors import KlarbescheidError
-from models.manifest import COVERED_FILES
+from models.manifest import COMMON_FILES, MODEL_FILES
 from tests.unit.transparency_log.memory_log import MemoryLog, leaves, signer
 
 ROOT = Path(__file__).parent.parent.parent
@@ -158,7 +158,7 @@ def test_the_cut_offs_that_are_published_are_the_ones_that_are_used() -> None:
 
 
 def test_the_model_package_lists_every_file_that_the_manifest_covers() -> None:
-    assert {*COVERED_FILES, "MANIFEST.json"} <= set(rows_of(REFERENCE / "model-package.md"))
+    assert {*COMMON_FILES, *MODEL_FILES, "MANIFEST.json"} <= set(rows_of(REFERENCE / "model-package.md"))
 
 
 def test_every_make_target_in_the_documents_exists() -> None:

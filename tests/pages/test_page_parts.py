@@ -70,7 +70,7 @@ def test_numbers_are_written_as_people_do() -> None:
 
 
 def test_bars_share_one_scale_and_never_vanish() -> None:
-    bars = bars_of((contribution("small", 0.0001), contribution("strong", -2.0), contribution("half", 1.0)))
+    bars = bars_of((contribution("strong", -2.0), contribution("half", 1.0), contribution("small", 0.0001)))
     assert [(bar.contribution.feature, bar.width) for bar in bars] == [
         ("strong", 100.0),
         ("half", 50.0),
@@ -84,3 +84,8 @@ def test_typed_text_loses_what_nobody_types() -> None:
     assert typed(" KB-1\x00\n ") == "KB-1"
     assert typed(None) == ""
     assert len(typed("x" * 1000)) == 500
+
+
+def test_bars_keep_the_order_of_the_document_so_that_ties_stay_fair() -> None:
+    bars = bars_of((contribution("first", 1.0), contribution("second", -1.0002)))
+    assert [bar.contribution.feature for bar in bars] == ["first", "second"]

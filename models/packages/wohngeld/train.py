@@ -254,7 +254,7 @@ def evaluate(rows: Rows, entitled: NDArray[np.bool_], scores: Scores, card: Mode
     """
     from sklearn.metrics import roc_auc_score  # noqa: PLC0415 - only training needs it
 
-    favourable = scores >= card.threshold
+    favourable = np.array([card.outcome_of_score(float(score)).favourable for score in scores])
     confusion = Confusion(
         favourable_confirmed=int(np.sum(favourable & entitled)),
         favourable_wrong=int(np.sum(favourable & ~entitled)),

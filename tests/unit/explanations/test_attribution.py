@@ -3,7 +3,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from explainer.attribution_methods.choose import attribute, method_for
+from explainer.attribution_methods.choose import attribute, methods_for
 from explainer.attribution_methods.exact_forest import ExactForest
 from explainer.errors import AdditivityError
 from explainer.explanations.attribution import Attribution, AttributionMethod
@@ -54,7 +54,7 @@ def test_numbers_that_are_not_finite_are_refused(number: float) -> None:
 
 def test_the_score_comes_from_the_runtime_and_the_parts_from_the_trees(package: ModelPackage) -> None:
     row = np.array([1.0, 1.0])
-    found = attribute(method_for(package).computer, package, row)
+    found = attribute(methods_for(package)[0].computer, package, row)
     assert found.additive_score == package.model.additive_score(row[np.newaxis])[0]
     assert found.method.exact
     assert abs(found.additivity_gap) < 1e-6
@@ -68,7 +68,7 @@ def test_contributions_of_other_trees_than_the_runtime_s_are_refused(package: Mo
 
 
 def test_contributions_of_another_row_are_refused(package: ModelPackage) -> None:
-    found = attribute(method_for(package).computer, package, np.array([1.0, 1.0]))
+    found = attribute(methods_for(package)[0].computer, package, np.array([1.0, 1.0]))
     other = package.model.additive_score(np.array([[-1.0, 1.0]]))[0]
     with pytest.raises(AdditivityError):
         replace(found, additive_score=float(other))

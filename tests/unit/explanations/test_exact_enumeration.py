@@ -1,11 +1,14 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
 from explainer.attribution_methods import coalition_game
 from explainer.attribution_methods.coalition_game import ScoreUnit
 from explainer.attribution_methods.exact_enumeration import ExactEnumeration, shapley_values
+from explainer.attribution_methods.sampled_permutation import SampledPermutation
 from explainer.explanations.attribution import Attribution
-from models.errors import UnsupportedModelError
+from models.errors import ModelFeaturesMismatchError, UnsupportedModelError
 from tests.conformance.black_boxes import Numbers, SmoothModel
 from tests.conformance.checks_attribution import brute_force
 from tests.conformance.small_forests import random_forest, random_rows
@@ -88,3 +91,76 @@ def test_more_than_twelve_features_are_refused_with_a_sentence() -> None:
     ExactEnumeration(SmoothModel(12), np.zeros((1, 12)), np.ones(1))
     with pytest.raises(UnsupportedModelError, match="13 features; every coalition is asked about for at most 12"):
         ExactEnumeration(SmoothModel(13), np.zeros((1, 13)), np.ones(1))
+
+
+class SilentAt(SmoothModel):
+    """Gives no number for a large first with a small second value: never in the background, but in mixtures."""
+
+    def additive_score(self, rows: Numbers) -> Numbers:
+        scores = super().additive_score(rows)
+        scores[(rows[:, 0] > 5) & (rows[:, 1] < 5)] = np.nan
+        return scores
+
+
+class BreaksDown(SmoothModel):
+    """Answers while it is prepared, and no longer."""
+
+    def additive_score(self, rows: Numbers) -> Numbers:
+        if self.evaluations:
+            raise UnsupportedModelError("The remote model does not answer.")
+        return super().additive_score(rows)
+
+
+class ThreeClasses(SmoothModel):
+    def additive_score(self, rows: Numbers) -> Numbers:
+        first = super().additive_score(rows)
+        return np.stack([first, -first, first**2], axis=1)
+
+
+METHODS = (ExactEnumeration, SampledPermutation)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_model_that_gives_no_number_for_a_mixture_is_refused_with_a_sentence(method: type[ExactEnumeration]) -> None:
+    rows = np.random.default_rng(6).normal(size=(40, 6))
+    computer = method(SilentAt(6), rows, np.ones(40))
+    assert np.isfinite(SilentAt(6).additive_score(rows + 10)).all()
+    with pytest.raises(UnsupportedModelError, match="mixtures of the case and the background"):
+        computer.contributions_of(rows[:1] + 10)
+    with pytest.raises(UnsupportedModelError, match="no finite number"):
+        method(SilentAt(6), rows + np.array([10.0, 0, 0, 0, 0, 0]), np.ones(40))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_model_that_fails_half_way_gives_its_own_error_and_no_numbers(method: type[ExactEnumeration]) -> None:
+    rows = np.random.default_rng(7).normal(size=(40, 6))
+    computer = method(BreaksDown(6), rows, np.ones(40))
+    with pytest.raises(UnsupportedModelError, match="does not answer"):
+        computer.contributions_of(rows[:1])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_model_of_several_outputs_is_refused_until_one_is_chosen(method: type[ExactEnumeration]) -> None:
+    rows = np.random.default_rng(8).normal(size=(40, 6))
+    with pytest.raises(UnsupportedModelError, match="one must be chosen"):
+        method(ThreeClasses(6), rows, np.ones(40))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_rows_of_another_width_are_refused(method: type[ExactEnumeration]) -> None:
+    computer = method(SmoothModel(6), np.zeros((40, 6)), np.ones(40))
+    with pytest.raises(ModelFeaturesMismatchError, match="do not fit 6 features"):
+        computer.contributions_of(np.zeros((1, 5)))
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_sixteen_threads_get_the_numbers_of_one(method: type[ExactEnumeration]) -> None:
+    """Both methods keep nothing between calls that another thread could see."""
+    generator = np.random.default_rng(9)
+    forest = random_forest(generator, n_features=7, n_trees=10, depth=4)
+    background, rows = random_rows(generator, 30, 7), random_rows(generator, 32, 7)
+    computer = method(forest, background, np.ones(30))
+    alone = [computer.contributions_of(row[np.newaxis]) for row in rows]
+    with ThreadPoolExecutor(16) as pool:
+        together = list(pool.map(lambda row: computer.contributions_of(row[np.newaxis]), rows))
+    assert np.array_equal(alone, together)

@@ -76,7 +76,7 @@ def test_a_broken_method_never_becomes_an_explanation(model: ExplainedModel) -> 
         contributions_of = staticmethod(model.computer.contributions_of)
 
     with pytest.raises(AdditivityError):
-        replace(model, computer=OffByAThousandth()).numbers_for(INPUTS)
+        replace(model, methods=(replace(model.methods[0], computer=OffByAThousandth()),)).numbers_for(INPUTS)
 
 
 def test_many_threads_get_the_answers_one_thread_gets(model: ExplainedModel) -> None:
@@ -89,9 +89,9 @@ def test_many_threads_get_the_answers_one_thread_gets(model: ExplainedModel) -> 
 def test_interactions_of_a_case_are_those_of_its_forest(model: ExplainedModel) -> None:
     numbers = model.numbers_for(INPUTS)
     assert numbers.score_numbers is not None
-    attribution = numbers.score_numbers.attribution
-    assert model.interactions_of(INPUTS, attribution).none_because == "none_noticeable"
-    found = replace(model, spread=0.1).interactions_of(INPUTS, attribution)
+    scored = numbers.score_numbers
+    assert model.interactions_of(INPUTS, scored).none_because == "none_noticeable"
+    found = replace(model, spreads=(0.1,)).interactions_of(INPUTS, scored)
     background = model.package.background
     pairs = ForestInteractions(model.package.forest, background.rows, background.weights).of(ROW).pairs
     assert [one.features for one in found.noticeable] == [("rent", "children")]
@@ -101,4 +101,4 @@ def test_interactions_of_a_case_are_those_of_its_forest(model: ExplainedModel) -
 def test_interactions_of_another_case_are_not_told_with_these_contributions(model: ExplainedModel) -> None:
     other = model.numbers_for({**INPUTS, "rent": 300}).score_numbers
     assert other is not None
-    assert model.interactions_of(INPUTS, other.attribution).none_because == "not_confirmed"
+    assert model.interactions_of(INPUTS, other).none_because == "not_confirmed"

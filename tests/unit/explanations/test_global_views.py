@@ -38,7 +38,7 @@ def test_category_has_no_direction_but_an_importance() -> None:
     assert effects[0].importance > 0
 
 
-def test_importance_is_the_weighted_mean_size() -> None:
+def test_importance_is_the_weighted_importance() -> None:
     weights = GENERATOR.uniform(0.1, 5, 400)
     computer = ExactForest(TREES, ROWS, weights)
     contributions = computer.contributions_of(ROWS)

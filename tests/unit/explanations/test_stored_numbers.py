@@ -11,6 +11,8 @@ from explainer.explanations.attribution import Attribution, AttributionMethod
 from explainer.explanations.counterfactual import Change, Counterfactual, NoCounterfactual, Recourse
 from explainer.explanations.numbers import ExplanationNumbers, ScoreNumbers
 from explainer.explanations.reliability import CalibratedCount, Reliability
+from explainer.explanations.similar_cases import SimilarCases
+from explainer.explanations.stability import Stability
 from explainer.explanations.stored_numbers import numbers_from_bytes, numbers_to_bytes
 
 METHOD = AttributionMethod(name="by_hand", exact=True, engine_version="0")
@@ -140,3 +142,30 @@ def test_reason_why_sampling_stopped_comes_back() -> None:
     attribution = replace(exact.score_numbers.attribution, method=sampled)
     written = replace(exact, score_numbers=replace(exact.score_numbers, attribution=attribution))
     assert numbers_from_bytes(numbers_to_bytes(written)) == written
+
+
+def test_numbers_from_before_similar_cases_and_stability_are_still_read() -> None:
+    raw = numbers_to_bytes(numbers(0.1, -0.2))
+    assert b"similar" not in raw
+    assert b"stability" not in raw
+    read = numbers_from_bytes(raw)
+    assert read.score_numbers is not None
+    assert (read.score_numbers.reliability.similar, read.score_numbers.reliability.stability) == (None, None)
+
+
+def test_similar_cases_and_stability_come_back_and_are_checked_again() -> None:
+    scored = numbers(0.1, -0.2).score_numbers
+    assert scored is not None
+    reliability = replace(
+        scored.reliability,
+        similar=SimilarCases(rows=20, weight=40.0, same_outcome_per_100=85.0, distance=1 / 3, usual_distance=2.0),
+        stability=Stability(blocks=10, same_top_reason=9, spreads=(0.1, 0.2)),
+    )
+    written = replace(numbers(0.1, -0.2), score_numbers=replace(scored, reliability=reliability))
+    raw = numbers_to_bytes(written)
+    assert numbers_from_bytes(raw) == written
+    for right, wrong in ((b'"rows":20', b'"rows":9'), (b'"same_top_reason":9', b'"same_top_reason":11')):
+        with pytest.raises(UntrustworthyExplanationError):
+            numbers_from_bytes(raw.replace(right, wrong))
+    with pytest.raises(UntrustworthyExplanationError):
+        numbers_from_bytes(raw.replace(b'"spreads":[0.1,0.2]', b'"spreads":[0.1]'))

@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from explainer.explanations.strength import DEFAULT_CUTOFFS, Yardstick, additive_threshold
+from explainer.explanations.strength import DEFAULT_CUTOFFS, Yardstick, additive_distance
 from models.card import StrengthCutoffs
 from tests.conformance.small_packages import feature, small_card
 
@@ -35,6 +35,6 @@ def test_a_card_can_set_its_own_cutoffs() -> None:
     assert DEFAULT_CUTOFFS.strong > own.strong
 
 
-def test_threshold_in_log_odds() -> None:
-    assert additive_threshold(small_card([feature("one")], threshold=0.5)) == 0
-    assert additive_threshold(small_card([feature("one")], threshold=0.9)) == pytest.approx(math.log(9))
+def test_distance_to_the_threshold_is_measured_in_log_odds() -> None:
+    assert additive_distance(small_card([feature("one")], threshold=0.5), [0.25]) == 0.25
+    assert additive_distance(small_card([feature("one")], threshold=0.9), [0.0]) == pytest.approx(math.log(9))

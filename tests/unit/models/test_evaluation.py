@@ -33,10 +33,27 @@ def test_a_bin_of_few_cases_tells_nothing() -> None:
     assert sparse.bin_for(0.45) is not None
 
 
-@pytest.mark.parametrize("score", [-0.1, 1.1, float("nan")])
-def test_a_score_outside_0_and_1_is_refused(score: float) -> None:
-    with pytest.raises(ValueError, match="between 0 and 1"):
-        EVALUATION.bin_for(score)
+@pytest.mark.parametrize("score", [-0.1, 1.1])
+def test_nothing_is_known_about_a_score_outside_all_bins(score: float) -> None:
+    assert EVALUATION.bin_for(score) is None
+
+
+def test_what_is_no_number_is_no_score() -> None:
+    with pytest.raises(ValueError, match="a number"):
+        EVALUATION.bin_for(float("nan"))
+
+
+def _only_error(data: dict[str, Any]) -> None:
+    for name in ("threshold", "accuracy", "auc", "confusion", "calibration"):
+        del data[name]
+    data["mean_absolute_error"] = 12.5
+
+
+def test_what_was_not_measured_is_left_out() -> None:
+    measured = evaluation(_only_error)
+    assert measured.mean_absolute_error == 12.5
+    assert measured.bin_for(1240.0) is None
+    assert "mean_absolute_error" not in EVALUATION.model_dump()
 
 
 @pytest.mark.parametrize(
@@ -47,7 +64,9 @@ def test_a_score_outside_0_and_1_is_refused(score: float) -> None:
         (lambda d: d["groups"][0].update(n=3), "fewer than 10"),
         (lambda d: d["groups"][0].update(reason={"de": "a", "en": "b"}), "says why"),
         (lambda d: d["calibration"].pop(4), "without gap"),
-        (lambda d: d["calibration"].pop(), "cover 0 to 1"),
+        (lambda d: d["calibration"][0].update(low=0.1), "must rise"),
+        (lambda d: d.pop("threshold"), "belong to scores with a threshold"),
+        (lambda d: (_only_error(d), d.pop("mean_absolute_error")), "at least one"),
         (lambda d: d.update(accuracy=0.5), "does not follow"),
         (lambda d: d.update(n=d["n"] + 1), "do not add up"),
         (lambda d: d.update(surprise=1), "surprise"),

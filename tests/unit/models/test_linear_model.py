@@ -24,18 +24,21 @@ def linear_onnx(
     *,
     scaler: dict[str, list[float]] | None = None,
     normalizer: str | None = None,
+    behind: str | None = None,
     **more: Any,
 ) -> bytes:
     attributes: dict[str, Any] = {"coefficients": [0.5, -1.0, 0.25], "intercepts": [0.125], **more}
     if kind == "LinearClassifier":
         attributes = {"classlabels_ints": [0, 1], "post_transform": "LOGISTIC", **attributes}
-    scores = "raw_scores" if normalizer else "scores"
+    scores = "raw_scores" if normalizer or behind else "scores"
     outputs = ["label", scores] if kind == "LinearClassifier" else [scores]
     nodes = [helper.make_node(kind, ["scaled" if scaler else "rows"], outputs, domain="ai.onnx.ml", **attributes)]
     if scaler:
         nodes.insert(0, helper.make_node("Scaler", ["rows"], ["scaled"], domain="ai.onnx.ml", **scaler))
     if normalizer:
         nodes.append(helper.make_node("Normalizer", [scores], ["scores"], domain="ai.onnx.ml", norm=normalizer))
+    if behind:
+        nodes.append(helper.make_node(behind, [scores], ["scores"]))
     graph = helper.make_graph(
         nodes,
         "linear",
@@ -69,6 +72,9 @@ FORMS = {
     "scaled by one number": linear_onnx(scaler={"offset": [1.5], "scale": [0.25]}),
     "regressor": linear_onnx("LinearRegressor"),
     "regressor, scaled": linear_onnx("LinearRegressor", scaler=SCALER),
+    "regressor of log-odds": linear_onnx("LinearRegressor", behind="Sigmoid"),
+    "regressor of counts": linear_onnx("LinearRegressor", behind="Exp", coefficients=[0.125, -0.25, 0.0625]),
+    "regressor, turned round": linear_onnx("LinearRegressor", behind="Neg"),
     "two classes, shares of their sum": linear_onnx(normalizer="L1"),
 }
 FORMS_OF_SEVERAL_OUTPUTS = {
@@ -143,6 +149,8 @@ def test_scaled_pipelines_of_scikit_learn_are_read(kind: str) -> None:
         (linear_onnx(classlabels_ints=[7]), "1 classes"),
         (linear_onnx(normalizer="MAX"), "changed by Normalizer"),
         (linear_onnx("LinearRegressor", normalizer="L1"), "Normalizer behind a LinearRegressor"),
+        (linear_onnx("LinearRegressor", targets=2, **TWO_ROWS, behind="Exp"), "Exp behind a LinearRegressor with 2"),
+        (linear_onnx(post_transform="NONE", behind="Sigmoid"), "Sigmoid is read only behind a LinearRegressor"),
         (linear_onnx(post_transform="NONE", normalizer="L1"), "anything but probabilities"),
         (linear_onnx(coefficients=[1.0] * 6, intercepts=[0.0, 1.0], normalizer="L1"), "anything but probabilities"),
         (Ensemble(trees=(Leaf((1.0,)),), n_features=1).to_onnx(), "tree ensemble, not a linear model"),

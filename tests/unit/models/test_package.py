@@ -1,6 +1,7 @@
 """A package is used only if every file is the approved one and all ways of scoring agree."""
 
 import io
+import json
 from hashlib import sha256
 from pathlib import Path
 
@@ -15,8 +16,8 @@ from models.errors import (
     ModelScoresDifferError,
     UnsupportedModelError,
 )
-from models.manifest import COVERED_FILES, MANIFEST
-from models.package import additive_tolerance, load_package, write_manifest
+from models.manifest import COMMON_FILES, MANIFEST, MODEL
+from models.package import load_package, write_manifest
 from tests.unit.models.tree_models import WOHNGELD, copy_of_wohngeld
 
 
@@ -26,10 +27,10 @@ def test_bundled_package_loads_and_all_ways_of_scoring_agree() -> None:
     np.testing.assert_allclose(package.model.score(package.reference_rows), package.reference_scores, atol=1e-6)
     rows = package.background.rows
     difference = np.abs(package.model.additive_score(rows) - package.forest.additive_score(rows)).max()
-    assert difference <= additive_tolerance(package.forest)
+    assert difference <= package.additive_tolerance
 
 
-@pytest.mark.parametrize("name", COVERED_FILES)
+@pytest.mark.parametrize("name", [*COMMON_FILES, MODEL])
 def test_one_changed_byte_in_any_file_is_named(tmp_path: Path, name: str) -> None:
     folder = copy_of_wohngeld(tmp_path)
     content = bytearray((folder / name).read_bytes())
@@ -40,7 +41,7 @@ def test_one_changed_byte_in_any_file_is_named(tmp_path: Path, name: str) -> Non
     assert caught.value.slug == "wohngeld"
 
 
-@pytest.mark.parametrize("name", [*COVERED_FILES, MANIFEST])
+@pytest.mark.parametrize("name", [*COMMON_FILES, MODEL, MANIFEST])
 def test_a_missing_file_is_named(tmp_path: Path, name: str) -> None:
     folder = copy_of_wohngeld(tmp_path)
     (folder / name).unlink()
@@ -132,6 +133,26 @@ def test_a_model_that_gives_no_log_odds_is_refused(tmp_path: Path) -> None:
     folder = copy_of_wohngeld(tmp_path)
     _rewrite_model(folder, "post_transform", "NONE")
     with pytest.raises(UnsupportedModelError, match="log-odds"):
+        load_package(folder)
+
+
+@pytest.mark.parametrize("score", [1.01, -0.01])
+def test_reference_scores_of_a_probability_lie_between_0_and_1(tmp_path: Path, score: float) -> None:
+    folder = copy_of_wohngeld(tmp_path)
+    scores = load_package(folder).reference_scores.copy()
+    scores[0] = score
+    _replace_arrays(folder, "reference.npz", scores=scores)
+    with pytest.raises(MalformedPackageError, match="between 0 and 1"):
+        load_package(folder)
+
+
+def test_counts_of_a_probability_cover_all_scores(tmp_path: Path) -> None:
+    folder = copy_of_wohngeld(tmp_path)
+    evaluation = json.loads((folder / "evaluation.json").read_bytes())
+    evaluation["calibration"].pop()
+    (folder / "evaluation.json").write_text(json.dumps(evaluation))
+    write_manifest(folder)
+    with pytest.raises(MalformedPackageError, match="cover 0 to 1"):
         load_package(folder)
 
 

@@ -34,6 +34,7 @@ def test_a_background_is_read_and_cannot_be_changed() -> None:
     "changes",
     [
         {"weights": np.array([1.0])},
+        {"weights": np.ones((2, 1))},
         {"weights": np.array([1.0, 0.0])},
         {"weights": np.array([1.0, np.nan])},
         {"rows": np.zeros(2)},
@@ -80,7 +81,25 @@ def test_damaged_archives_raise_only_our_error() -> None:
             continue
 
 
-@pytest.mark.parametrize("scores", [[0.5, 1.01], [-0.01, 0.5]])
-def test_reference_scores_are_probabilities(scores: list[float]) -> None:
-    with pytest.raises(MalformedPackageError, match="between 0 and 1"):
-        parse_reference(archive(rows=np.zeros((2, 3)), scores=np.array(scores)))
+def test_scores_of_several_classes_name_their_columns() -> None:
+    scores, classes = np.array([[0.2, 0.8], [0.5, 0.5]]), np.array(["later", "now"])
+    reference = parse_reference(archive(rows=np.zeros((2, 3)), scores=scores, classes=classes))
+    assert reference.classes == ("later", "now")
+    assert reference.scores.shape == (2, 2)
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        {"scores": np.zeros((2, 2))},
+        {"scores": np.zeros(2), "classes": np.array(["later", "now"])},
+        {"scores": np.zeros((2, 2)), "classes": np.array(["now"])},
+        {"scores": np.zeros((2, 2)), "classes": np.array([0, 1])},
+        {"scores": np.zeros((2, 2, 1)), "classes": np.array(["later", "now"])},
+        {"scores": np.array(0.5)},
+        {"scores": np.zeros((3, 2)), "classes": np.array(["later", "now"])},
+    ],
+)
+def test_scores_whose_columns_have_no_name_are_refused(arrays: dict[str, Any]) -> None:
+    with pytest.raises(MalformedPackageError):
+        parse_reference(archive(rows=np.zeros((2, 3)), **arrays))

@@ -1,6 +1,8 @@
 """Every kind of case an explanation is written for, by name: what the tests of narration run over."""
 
+import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import date
 from functools import cache
 from typing import Any, get_args
@@ -9,6 +11,9 @@ from explainer.decisions.decision import DecisionStatus, Remedy, Value
 from explainer.explanations.counterfactual import Change, Counterfactual
 from explainer.explanations.document import Audience, ExplanationDocument, Language
 from explainer.explanations.interactions import CaseInteractions, WhyNoInteractions
+from explainer.explanations.numbers import ScoreNumbers
+from explainer.explanations.similar_cases import SimilarCases
+from explainer.explanations.stability import Stability
 from explainer.narration.document_builder import build_document
 from explainer.narration.facts import Facts
 from tests.builders import (
@@ -18,6 +23,7 @@ from tests.builders import (
     a_decision,
     a_model_version,
     a_private_part,
+    an_evaluation,
     an_undecided_case,
     card_data,
     no_recourse,
@@ -215,6 +221,18 @@ def deadline_over() -> Case:
     return case_with(decision=a_decision(private=a_private_part(remedy=remedy)))
 
 
+def a_rare_combination() -> SimilarCases:
+    """Similar cases that are further away than those of 99 of 100 others."""
+    return SimilarCases(rows=20, weight=400.0, same_outcome_per_100=60.0, distance=4.2, usual_distance=2.6)
+
+
+def some_stability() -> Stability:
+    """The stability of the valid numbers."""
+    stability = some_reliability().stability
+    assert stability is not None
+    return stability
+
+
 def where_higher_is_better() -> Case:
     """A program whose high numbers are good for the person."""
     card = a_card(outcome_at_or_above="granted", outcome_below="refused")
@@ -228,7 +246,61 @@ def just_above_a_crooked_threshold() -> Case:
     return case_with(card=card, numbers=some_numbers(card=card, score_numbers=some_score_numbers(0.6045)))
 
 
+EUROS = {"unit": {"de": "Euro", "en": "euros"}, "scale": 1, "decimals": 2}
+NOT_COUNTED = {"confusion": None, "auc": None, "calibration": (), "threshold": None}
+
+
+def in_euros(score: float = 720.5, additive_unit: str = "score", **evaluation: Any) -> Case:
+    """A program whose number is an amount of money: a little help is refused."""
+    card = a_card(score={**card_data()["score"], **EUROS}, additive_unit=additive_unit, threshold=600)
+    scored = score_in_own_unit(score, score - 600.0)
+    recourse = some_recourse(counterfactuals=(a_counterfactual(score=580.25),))
+    numbers = some_numbers(card=card, score_numbers=scored, recourse=recourse)
+    measured = {**NOT_COUNTED, "threshold": 600.0, "mean_absolute_error": 12.5, **evaluation}
+    return case_with(card=card, numbers=numbers, evaluation=an_evaluation(card).model_copy(update=measured))
+
+
+def score_in_own_unit(score: float, distance: float, **changes: Any) -> ScoreNumbers:
+    """Numbers of a model whose contributions add up to the score itself."""
+    base = some_score_numbers(reliability=some_reliability(calibrated=None, distance_to_threshold=distance, **changes))
+    expected = score - math.fsum(base.attribution.contributions)
+    attribution = replace(base.attribution, additive_score=score, expected_value=expected)
+    return replace(base, score=score, attribution=attribution)
+
+
+def of_three_classes(role: str = "sorts", **changes: Any) -> Case:
+    """A program that gives each of three results a number; the one for the refusal is the highest."""
+    refused, granted = card_data()["outcomes"]
+    partly = {**granted, "id": "partly", "label": {"de": "Teil der Hilfe", "en": "part of the help"}}
+    meaning = {**card_data()["score"], **changes.pop("score", {})}
+    card = a_card(
+        role=role, score=meaning, additive_unit=changes.pop("additive_unit", "class_score"), threshold=None,
+        outcome_at_or_above=None, outcome_below=None, outcomes=[refused, granted, partly],
+        outcome_of_class=["granted", "refused", "partly"],
+    )  # fmt: skip
+    scores = changes.pop("scores", (0.12, 0.6, 0.28))
+    near = {"near_threshold": changes.pop("near", False)}
+    scored = replace(
+        score_in_own_unit(scores[1], scores[1] - scores[2], **near), of_outcome="refused", class_scores=scores
+    )
+    numbers = some_numbers(card=card, score_numbers=scored, **changes)
+    evaluation = an_evaluation(card).model_copy(update=NOT_COUNTED)
+    decision = a_decision(role=card.role, model=a_model_version(card))
+    return case_with(card=card, numbers=numbers, evaluation=evaluation, decision=decision)
+
+
 CASES: Mapping[str, Case] = {
+    "euros": in_euros(),
+    "euros_near_the_threshold": in_euros(600.004, accuracy=None),
+    "logarithms_of_euros": in_euros(additive_unit="log_score"),
+    "three_classes": of_three_classes(near=True),
+    "three_classes_suggested": of_three_classes("suggests"),
+    "three_classes_calculated": of_three_classes("calculates"),
+    "three_classes_of_a_program_that_decides": of_three_classes("decides"),
+    "three_classes_in_euros": of_three_classes(score=EUROS, additive_unit="score", scores=(120.0, 720.5, 580.25)),
+    "three_shares": of_three_classes(additive_unit="score"),
+    "nothing_better_proven": of_three_classes(recourse=no_recourse()),
+    "nothing_better_found": of_three_classes(recourse=no_recourse(proven=False)),
     "refused": case_with(),
     "granted": granted(),
     "departed": case_with(decision=a_decision(outcome="granted")),
@@ -291,6 +363,20 @@ CASES: Mapping[str, Case] = {
     "outside_background": case_with_score(reliability=some_reliability(outside_background=("rent_eur_month",))),
     "twice_outside_background": case_with_score(
         reliability=some_reliability(outside_background=("rent_eur_month", "moves_in_year"))
+    ),
+    "rare_combination": case_with_score(reliability=some_reliability(similar=a_rare_combination())),
+    "no_similar_cases": case_with_score(reliability=some_reliability(similar=None)),
+    "order_uncertain": case_with_score(
+        reliability=some_reliability(stability=replace(some_stability(), same_top_reason=6))
+    ),
+    "stability_not_computed": case_with_score(reliability=some_reliability(stability=None)),
+    "tied": case_with_score(
+        contributions=(0.5, -0.9, -0.5002, 0.06, -0.01, 0.0),
+        strengths=("clear", "strong", "strong", "slight", "negligible", "negligible"),
+    ),
+    "tied_at_the_end_of_what_is_told": case_with_score(
+        contributions=(0.9, -0.5, 0.4, 0.3, -0.2, 0.2),
+        strengths=("strong", "clear", "clear", "clear", "slight", "slight"),
     ),
     "not_calibrated": case_with_score(reliability=some_reliability(calibrated=None)),
     "sampled": case_with_score(exact=False),

@@ -119,6 +119,19 @@ MORE_MUTILATIONS: list[tuple[str, str, Mutilation]] = [
         "x_limits",
         lambda document, card: without(document, "reliability", card.features[0].label.in_language(document.language)),
     ),
+    (
+        "rare_combination",
+        "x_limits",
+        lambda document, _: without(
+            document, "reliability", _words(document, "gibt es in der Vergleichsgruppe kaum", "hardly any case")
+        ),
+    ),
+    (
+        "order_uncertain",
+        "x_limits",
+        lambda document, _: without(document, "reliability", _words(document, "nicht sicher", "not certain")),
+    ),
+    ("tied", "x_factors", lambda document, _: without(document, "factors", _words(document, "gleich viel", "equally"))),
     ("rule_before_score", "x_factors", lambda document, _: with_section(document, "factors", ("?",))),
     (
         "no_counterfactual_proven",

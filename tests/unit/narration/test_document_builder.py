@@ -279,3 +279,64 @@ def test_only_sampled_contributions_say_why_sampling_stopped() -> None:
     assert "stopped" not in exact
     assert sampled["stopped"] == "precise_enough"
     assert sampled["standard_error"] == 0.02
+
+
+def test_details_that_nobody_can_tell_apart_are_said_to_count_equally() -> None:
+    document = document_of("tied")
+    assert (
+        "Diese Angaben zählten gleich viel: „Ihre Miete ohne Heizung“ und „Personen in Ihrem Haushalt“."
+        in section_text(document, "factors")
+    )
+    names = [part.feature for part in document.contributions]
+    assert names[:3] == ["income_eur_month", "rent_eur_month", "household_size"], "tied ones stand in card order"
+    assert [part.strength for part in document.contributions[1:3]] == ["strong", "strong"]
+    assert "gleich viel" not in section_text(document_of("refused"), "factors")
+    assert "Equally strong: “Your rent without heating” and “People in your household”." in section_text(
+        document_of("tied", "auditor", "en"), "factors"
+    )
+
+
+def test_of_equally_strong_details_none_is_left_out_because_only_five_are_told() -> None:
+    text = section_text(document_of("tied_at_the_end_of_what_is_told"), "factors")
+    assert text.count("Das hat die Zahl") == 6
+    assert "zählten gleich viel: „So wohnen Sie“ und „Sie bekommen Kindergeld“." in text
+
+
+def test_similar_cases_are_told_in_counts_and_never_one_by_one() -> None:
+    said = section_text(document_of("refused"), "reliability")
+    assert "Bei 85 von 100 dieser Fälle führt die Zahl zum selben Ergebnis." in said
+    staff = section_text(document_of("refused", "caseworker", "en"), "reliability")
+    assert "20 rows, which stand for 400 cases. In 85 out of 100 of them" in staff
+    assert "1.1 typical spreads away" in staff
+    assert "ähnlichsten" not in section_text(document_of("no_similar_cases"), "reliability")
+
+
+def test_a_rare_combination_is_warned_of() -> None:
+    assert "Fälle wie Ihren gibt es in der Vergleichsgruppe kaum." in section_text(
+        document_of("rare_combination"), "reliability"
+    )
+    assert "Fälle wie Ihren" not in section_text(document_of("refused"), "reliability")
+    document = document_of("rare_combination")
+    assert document.reliability is not None
+    assert document.reliability.similar is not None
+    assert document.reliability.similar.rare
+
+
+def test_whether_another_group_gives_the_same_reasons_is_told_or_said_to_be_unknown() -> None:
+    certain, uncertain = document_of("refused"), document_of("order_uncertain")
+    assert "In 9 von diesen 10 Gruppen zählte dieselbe Angabe am meisten." in section_text(certain, "reliability")
+    assert "nicht sicher, welche Angabe" not in section_text(certain, "reliability")
+    assert "In 6 von diesen 10 Gruppen" in section_text(uncertain, "reliability")
+    assert "nicht sicher, welche Angabe" in section_text(uncertain, "reliability")
+    assert "haben wir nicht berechnet" in section_text(document_of("stability_not_computed"), "reliability")
+    staff = section_text(document_of("refused", "auditor", "en"), "reliability")
+    assert "by up to 0.120 log-odds (standard deviation)" in staff
+
+
+def test_spreads_stand_in_the_order_of_the_contributions() -> None:
+    document = document_of("seven_factors_reversed")
+    assert document.reliability is not None
+    assert document.reliability.stability is not None
+    assert [one.feature for one in document.reliability.stability.spreads] == [
+        one.feature for one in document.contributions
+    ]

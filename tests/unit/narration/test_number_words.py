@@ -13,6 +13,8 @@ from explainer.narration.phrases import phrases_in
 from models.features import Feature
 from tests.builders import a_card
 
+OF_100 = a_card().score
+
 
 def _words(language: str) -> NumberWords:
     phrases = phrases_in(language)
@@ -85,18 +87,18 @@ def test_contributions_carry_their_sign() -> None:
 def test_score_is_a_whole_number_that_does_not_contradict_the_threshold(
     score: float, threshold: float, german: str, english: str
 ) -> None:
-    assert _words("de").score(score, threshold, 100) == german
-    assert _words("en").score(score, threshold, 100) == english
+    assert _words("de").score(score, threshold, OF_100) == german
+    assert _words("en").score(score, threshold, OF_100) == english
 
 
 def test_threshold_is_whole_where_it_is_whole() -> None:
-    assert _words("de").threshold(0.57, 100) == "57"
-    assert _words("de").threshold(0.605, 100) == "60,5"
+    assert _words("de").threshold(0.57, OF_100) == "57"
+    assert _words("de").threshold(0.605, OF_100) == "60,5"
 
 
 @given(score=st.floats(0, 1), threshold=st.floats(0.01, 0.99))
 def test_no_shown_number_lies_on_the_other_side_of_the_threshold(score: float, threshold: float) -> None:
-    shown = _words("en").score(score, threshold, 100)
+    shown = _words("en").score(score, threshold, OF_100)
     limit = round(threshold * 100, 6)
     if shown.isdigit():
         assert (int(shown) >= limit) == (score >= threshold)

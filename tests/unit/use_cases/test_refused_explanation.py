@@ -47,7 +47,8 @@ def service(tmp_path: Path) -> Iterator[Service]:
 
 def with_wrong_attribution(service: Service) -> Service:
     versions = {
-        key: replace(model, computer=WrongByATenth(model.computer)) for key, model in service.explained_versions.items()
+        key: replace(model, methods=(replace(model.methods[0], computer=WrongByATenth(model.computer)),))
+        for key, model in service.explained_versions.items()
     }
     return replace(service, explained_versions=versions)
 

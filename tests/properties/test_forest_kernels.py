@@ -1,16 +1,24 @@
-"""The walk through deep forests, the leaf tables and all coalitions agree on random forests."""
+"""All kernels for forests give what all coalitions give, on random forests of every kind that is read."""
 
 import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from explainer.attribution_methods.compiled_leaf_tables import CompiledLeafTables
 from explainer.attribution_methods.deep_forest import DeepForest
 from explainer.attribution_methods.exact_forest import ExactForest
-from models.forest import Forest
-from tests.conformance.checks_attribution import SINGLE_TOLERANCE, TOLERANCE, Numbers, brute_force
+from models.encoding import Encoding
+from models.forest import Forest, read_forest
+from tests.conformance.checks_attribution import SINGLE_TOLERANCE, TOLERANCE, Numbers, brute_force, rounding_of
 from tests.conformance.small_forests import random_forest, random_rows
+from tests.properties.test_forest_kinds import THRESHOLDS, row_tables, version_3, version_5
 
+KERNELS: tuple[type[ExactForest] | type[CompiledLeafTables] | type[DeepForest], ...] = (
+    ExactForest,
+    CompiledLeafTables,
+    DeepForest,
+)
 seeds = st.integers(0, 2**32 - 1)
 
 
@@ -50,6 +58,48 @@ def test_contributions_are_those_of_all_coalitions(seed: int, n_features: int, n
     rows = random_rows(generator, 3, n_features, missing=0.1)
     found = DeepForest(trees, background, weights).contributions_of(rows)
     np.testing.assert_allclose(found, brute_force(trees, background, weights, rows), rtol=0, atol=TOLERANCE)
+
+
+@settings(max_examples=60, deadline=None)
+@given(content=st.one_of(version_3(), version_5()), rows=row_tables(THRESHOLDS), seed=seeds)
+def test_every_kind_of_node_and_output_is_explained_exactly(content: bytes, rows: Numbers, seed: int) -> None:
+    """Equality, membership, missing values on either side, weights, one output or several; one player per feature."""
+    forest = read_forest(content)
+    weights = np.random.default_rng(seed).uniform(0.1, 5, len(rows))
+    for output in range(forest.n_outputs):
+        one = forest.for_output(output)
+        truth = brute_force(one, rows, weights, rows[:2])
+        for make in KERNELS:
+            computer = make(one, rows, weights)
+            np.testing.assert_allclose(
+                computer.contributions_of(rows[:2]), truth, rtol=0, atol=rounding_of(computer), err_msg=make.__name__
+            )
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=seeds, depth=st.integers(1, 7))
+def test_columns_made_from_one_feature_are_one_player(seed: int, depth: int) -> None:
+    generator = np.random.default_rng(seed)
+    owners = np.sort(generator.integers(0, 3, 7)).astype(np.int32)
+    shift = generator.integers(-4, 5, 7) / 4
+
+    class Shifted:
+        """Each column is its feature, shifted: a coarse kind of preprocessing."""
+
+        def encode(self, rows: Numbers) -> NDArray[np.float32]:
+            return (rows[:, owners] + shift).astype(np.float32)
+
+    plain = random_forest(generator, n_features=7, n_trees=4, depth=depth)
+    encoding = Encoding(n_features=3, feature_of_column=owners, preprocessing=Shifted())
+    trees = Forest(base_value=plain.base_value, trees=plain.trees, n_features=3, encoding=encoding)
+    background, weights = random_rows(generator, 25, 3, missing=0.2), generator.uniform(0.1, 5, 25)
+    rows = random_rows(generator, 12, 3, missing=0.2)
+    truth = brute_force(trees, background, weights, rows)
+    for make in KERNELS:
+        computer = make(trees, background, weights)
+        found = computer.contributions_of(rows)  # together, and below one by one
+        np.testing.assert_allclose(found, truth, rtol=0, atol=rounding_of(computer), err_msg=make.__name__)
+        assert np.array_equal(found[:1], computer.contributions_of(rows[:1]))
 
 
 @settings(max_examples=20, deadline=None)

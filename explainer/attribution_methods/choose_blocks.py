@@ -1,0 +1,170 @@
+"""Decides how a model's contributions are computed against blocks of its background, or that they are not."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from explainer.attribution_methods import block_tables
+from explainer.attribution_methods.background_blocks import (
+    MIN_ROWS_PER_BLOCK,
+    N_BLOCKS,
+    BlockContributions,
+    BlockNumbers,
+    shares_of_blocks,
+    split_background,
+)
+from explainer.attribution_methods.exact_forest import MAX_FEATURES_PER_LEAF
+from explainer.attribution_methods.forest_layout import ForestLayout
+from explainer.attribution_methods.linear import ExactLinear
+from explainer.attribution_methods.method import AttributionComputer
+from explainer.attribution_methods.method_choice import COMPILE_FROM_PLAYERS
+from explainer.attribution_methods.term_sums import TermSums
+from models.forest import Forest
+from models.linear_model import LinearModel, PointsTable
+from models.package import ModelPackage
+from models.scoring_model import Rows, Scores
+from models.term_model import TermModel
+
+_COMPILED_ROW_BYTES = 2 * N_BLOCKS
+
+Maker = Callable[[Rows, Scores], AttributionComputer]
+"""Prepares a method for background rows, shape (m, n_features), and their weights, shape (m,)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparedBlocks:
+    """How contributions against blocks are computed.
+
+    Attributes:
+        computer: Computes them; None where they are not computed.
+        reason: One sentence for operators and auditors.
+    """
+
+    computer: BlockContributions | None
+    reason: str
+
+    @property
+    def memory_bytes(self) -> int:
+        """Memory that is held."""
+        return 0 if self.computer is None else self.computer.memory_bytes
+
+    def __str__(self) -> str:
+        return f"{self.memory_bytes / 2**20:.1f} MB: {self.reason}"
+
+
+class ComputerPerBlock:
+    """One prepared method per block, for methods that cost next to nothing.
+
+    Args:
+        make: Prepares the method for a background.
+        background_rows: Raw rows, shape (m, n_features).
+        background_weights: Shape (m,), positive.
+        blocks: Block of each row.
+
+    Attributes:
+        shares: Share of the background's weight that each block holds.
+        rounding: Nothing: the methods are exact.
+        memory_bytes: Memory held.
+    """
+
+    rounding = 0.0
+
+    def __init__(self, make: Maker, background_rows: Rows, background_weights: Scores, blocks: BlockNumbers) -> None:
+        self.shares = shares_of_blocks(blocks, background_weights)
+        self._computers = [
+            make(background_rows[blocks == block], background_weights[blocks == block]) for block in range(N_BLOCKS)
+        ]
+        self.memory_bytes = sum(computer.memory_bytes for computer in self._computers)
+
+    def contributions_of(self, row: Scores) -> Rows:
+        """Compute contributions against each block; see :meth:`BlockContributions.contributions_of`."""
+        return np.concatenate([computer.contributions_of(row[np.newaxis]) for computer in self._computers])
+
+
+def blocks_for(package: ModelPackage, position: int, *, budget_bytes: int) -> PreparedBlocks:
+    """Prepare what computes one score's contributions against blocks, where that is quick enough.
+
+    Args:
+        package: A verified package.
+        position: Of the score; 0, or for several classes that of the class.
+        budget_bytes: Memory that is left of what the model's explanations may hold.
+
+    Returns:
+        What computes them, or why nothing does.
+    """
+    rows, weights = package.background.rows, package.background.weights
+    match package.reading:
+        case Forest():
+            return blocks_for_forest(package.reading.for_output(position), rows, weights, budget_bytes=budget_bytes)
+        case LinearModel():
+            return blocks_for_closed_form(partial(ExactLinear, package.reading.for_output(position)), rows, weights)
+        case PointsTable():
+            return blocks_for_closed_form(partial(ExactLinear, package.reading), rows, weights)
+        case TermModel():
+            return blocks_for_closed_form(partial(TermSums, package.reading.for_output(position)), rows, weights)
+        case None:
+            return PreparedBlocks(computer=None, reason="The model would have to be asked ten times as often.")
+
+
+def blocks_for_closed_form(make: Maker, background_rows: Rows, background_weights: Scores) -> PreparedBlocks:
+    """Prepare a method that costs next to nothing once for each block; see :class:`ComputerPerBlock`."""
+    blocks = split_background(background_rows, background_weights)
+    if blocks is None:
+        return _too_few_rows(background_rows)
+    computer = ComputerPerBlock(make, background_rows, background_weights, blocks)
+    return PreparedBlocks(computer=computer, reason="The closed form is made once for each block.")
+
+
+def blocks_for_forest(
+    forest: Forest, background_rows: Rows, background_weights: Scores, *, budget_bytes: int
+) -> PreparedBlocks:
+    """Prepare block tables of a forest where they fit.
+
+    Args:
+        forest: The trees.
+        background_rows: Raw rows, shape (m, n_features).
+        background_weights: Shape (m,), positive.
+        budget_bytes: Memory that is left of what the model's explanations may hold.
+
+    Returns:
+        The tables, or why there are none.
+    """
+    blocks = split_background(background_rows, background_weights)
+    if blocks is None:
+        return _too_few_rows(background_rows)
+    depths = ForestLayout.of(forest).leaf_players
+    deepest = int(depths.max(initial=0))
+    if deepest <= block_tables.MAX_PLAYERS and depths.sum() < COMPILE_FROM_PLAYERS:
+        small = block_tables.BlockTables(forest, background_rows, background_weights, blocks)
+        return PreparedBlocks(computer=small, reason="The forest is small.")
+    if deepest > MAX_FEATURES_PER_LEAF:
+        return PreparedBlocks(
+            computer=None,
+            reason=f"A path asks about {deepest} features; tables are made for at most {MAX_FEATURES_PER_LEAF}.",
+        )
+    needed = int(numbers_of_leaf(depths).sum()) * _COMPILED_ROW_BYTES
+    if needed > budget_bytes:
+        return PreparedBlocks(
+            computer=None,
+            reason=f"Block tables would take {needed / 2**20:.0f} MB; {budget_bytes / 2**20:.0f} MB are left.",
+        )
+    # Here and not above, because this loads numba, which small models never need.
+    from explainer.attribution_methods.compiled_block_tables import CompiledBlockTables  # noqa: PLC0415
+
+    large = CompiledBlockTables(forest, background_rows, background_weights, blocks)
+    return PreparedBlocks(computer=large, reason="The tables of all leaves and blocks fit.")
+
+
+def numbers_of_leaf(depth: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Numbers of one block in a compiled table: a loss for each of 2^d sets and a gain for each of their players."""
+    return np.asarray((depth << np.maximum(depth - 1, 0)) + (np.int64(1) << depth), dtype=np.int64)
+
+
+def _too_few_rows(rows: Rows) -> PreparedBlocks:
+    return PreparedBlocks(
+        computer=None,
+        reason=f"{len(rows)} background rows cannot be split into {N_BLOCKS} blocks of {MIN_ROWS_PER_BLOCK} or more.",
+    )

@@ -1,0 +1,181 @@
+"""Every way to contributions against blocks gives those of an exact method that knows this block alone."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from explainer.attribution_methods import block_tables
+from explainer.attribution_methods.background_blocks import N_BLOCKS, BlockContributions, split_background
+from explainer.attribution_methods.block_tables import BlockTables
+from explainer.attribution_methods.choose_blocks import (
+    ComputerPerBlock,
+    blocks_for_closed_form,
+    blocks_for_forest,
+)
+from explainer.attribution_methods.compiled_block_tables import CompiledBlockTables
+from explainer.attribution_methods.exact_forest import ExactForest
+from explainer.attribution_methods.linear import ExactLinear
+from models.forest import Forest, read_forest
+from models.linear_model import LinearModel
+from tests.conformance.checks_attribution import TOLERANCE, Numbers
+from tests.conformance.small_forests import random_forest, random_rows
+from tests.conformance.small_pipelines import one_hot_pipeline
+
+BlockNumbers = np.ndarray
+Maker = Callable[[Forest, Numbers, Numbers, BlockNumbers], BlockContributions]
+
+
+def one_per_block(forest: Forest, rows: Numbers, weights: Numbers, blocks: BlockNumbers) -> ComputerPerBlock:
+    return ComputerPerBlock(lambda some, their: ExactForest(forest, some, their), rows, weights, blocks)
+
+
+MAKERS: dict[str, Maker] = {"numpy": BlockTables, "compiled": CompiledBlockTables, "one_per_block": one_per_block}
+
+
+def check_blocks(make: Maker, forest: Forest, rows: Numbers, weights: Numbers, cases: Numbers) -> None:
+    blocks = split_background(rows, weights)
+    assert blocks is not None
+    before = [array.copy() for array in (rows, weights, blocks, cases)]
+    computer = make(forest, rows, weights, blocks)
+    found = np.stack([computer.contributions_of(case) for case in cases])
+    assert np.array_equal(found, np.stack([computer.contributions_of(case) for case in cases]))
+    for block in range(N_BLOCKS):
+        alone = ExactForest(forest, rows[blocks == block], weights[blocks == block]).contributions_of(cases)
+        np.testing.assert_allclose(found[:, block], alone, rtol=0, atol=TOLERANCE + computer.rounding)
+        assert computer.shares[block] == pytest.approx(weights[blocks == block].sum() / weights.sum())
+    whole = ExactForest(forest, rows, weights).contributions_of(cases)
+    mean = np.einsum("b,nbf->nf", computer.shares, found)
+    np.testing.assert_allclose(mean, whole, rtol=0, atol=TOLERANCE + computer.rounding)
+    for array, copy in zip((rows, weights, blocks, cases), before, strict=True):
+        assert np.array_equal(array, copy, equal_nan=True)
+
+
+@pytest.mark.parametrize("name", MAKERS)
+@settings(max_examples=15, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), depth=st.integers(0, 6), n_features=st.integers(1, 6))
+def test_blocks_of_random_forests(name: str, seed: int, depth: int, n_features: int) -> None:
+    generator = np.random.default_rng(seed)
+    trees = random_forest(generator, n_features=n_features, n_trees=4, depth=depth)
+    rows, weights = random_rows(generator, 160, n_features, missing=0.1), generator.uniform(1, 1.5, 160)
+    check_blocks(MAKERS[name], trees, rows, weights, random_rows(generator, 3, n_features, missing=0.2))
+
+
+@pytest.mark.parametrize("name", MAKERS)
+def test_blocks_behind_preprocessing(name: str) -> None:
+    pipeline = one_hot_pipeline()
+    trees = read_forest(pipeline.content, pipeline.card.features)
+    check_blocks(MAKERS[name], trees, pipeline.rows[:150], np.ones(150), pipeline.rows[150:155])
+
+
+def test_rounding_of_the_compiled_tables_is_small_and_stated() -> None:
+    generator = np.random.default_rng(3)
+    trees = random_forest(generator, n_features=12, n_trees=20, depth=10)
+    rows, weights = random_rows(generator, 200, 12), np.ones(200)
+    check_blocks(CompiledBlockTables, trees, rows, weights, random_rows(generator, 20, 12))
+    blocks = split_background(rows, weights)
+    assert blocks is not None
+    assert 0 < CompiledBlockTables(trees, rows, weights, blocks).rounding < 1e-4 * trees.sum_of_largest_leaves
+
+
+class ForgetsWeights(BlockTables):
+    def __init__(self, forest: Forest, rows: Numbers, weights: Numbers, blocks: BlockNumbers) -> None:
+        super().__init__(forest, rows, np.ones_like(weights), blocks)
+
+
+class MixesTwoBlocks(CompiledBlockTables):
+    def __init__(self, forest: Forest, rows: Numbers, weights: Numbers, blocks: BlockNumbers) -> None:
+        super().__init__(forest, rows, weights, np.where(blocks == 1, 0, np.where(blocks == 0, 1, blocks)))
+
+
+class SumsColumns(BlockTables):
+    """Takes every encoded column for a player of its own and adds them up."""
+
+    def __init__(self, forest: Forest, rows: Numbers, weights: Numbers, blocks: BlockNumbers) -> None:
+        self.whole = forest
+        apart = Forest(base_value=forest.base_value, trees=forest.trees, n_features=forest.n_columns)
+        super().__init__(apart, forest.encode(rows).astype(float), weights, blocks)
+
+    def contributions_of(self, row: Numbers) -> Numbers:
+        found = super().contributions_of(self.whole.encode(row[np.newaxis])[0].astype(float))
+        return np.stack([found[:, columns].sum(axis=1) for columns in self.whole.columns_of_feature], axis=1)
+
+
+@pytest.mark.parametrize("broken", [ForgetsWeights, MixesTwoBlocks, SumsColumns])
+def test_broken_blocks_are_caught(broken: Maker) -> None:
+    pipeline = one_hot_pipeline()
+    trees = read_forest(pipeline.content, pipeline.card.features)
+    weights = np.random.default_rng(1).uniform(0.5, 2, 150)
+    check_blocks(BlockTables, trees, pipeline.rows[:150], weights, pipeline.rows[150:155])
+    with pytest.raises(AssertionError):
+        check_blocks(broken, trees, pipeline.rows[:150], weights, pipeline.rows[150:155])
+
+
+def test_pairs_weighted_otherwise_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The broken twin of the closed form: everybody on the path shares alike."""
+    right_ones = block_tables._shapley_of_pairs
+
+    def shared_alike(depth: int) -> Numbers:
+        right = right_ones(depth).reshape(1 << depth, 1 << depth, depth)
+        totals = np.repeat(right.sum(axis=2, keepdims=True), depth, axis=2) / depth
+        return totals.reshape(1 << depth, -1)
+
+    generator = np.random.default_rng(5)
+    trees = random_forest(generator, n_features=4, n_trees=4, depth=4)
+    rows, cases = random_rows(generator, 150, 4), random_rows(generator, 3, 4)
+    monkeypatch.setattr(block_tables, "_shapley_of_pairs", shared_alike)
+    with pytest.raises(AssertionError):
+        check_blocks(BlockTables, trees, rows, np.ones(150), cases)
+
+
+def test_split_is_even_and_does_not_depend_on_the_order_of_rows() -> None:
+    generator = np.random.default_rng(7)
+    rows, weights = generator.normal(size=(400, 3)), generator.uniform(1, 3, 400)
+    blocks = split_background(rows, weights)
+    assert blocks is not None
+    held = np.bincount(blocks, weights=weights)
+    assert np.ptp(held) <= 2 * weights.max()
+    order = generator.permutation(400)
+    again = split_background(rows[order], weights[order])
+    assert again is not None
+    assert np.array_equal(again, blocks[order])
+
+
+def test_too_few_rows_are_not_split() -> None:
+    generator = np.random.default_rng(7)
+    assert split_background(generator.normal(size=(99, 3)), np.ones(99)) is None
+    heavy = np.ones(200)
+    heavy[0] = 100
+    assert split_background(generator.normal(size=(200, 3)), heavy) is None
+    trees = random_forest(generator, n_features=3, n_trees=2, depth=3)
+    prepared = blocks_for_forest(trees, generator.normal(size=(99, 3)), np.ones(99), budget_bytes=10**9)
+    assert prepared.computer is None
+    assert "99 background rows" in str(prepared)
+
+
+def test_tables_that_do_not_fit_are_not_made() -> None:
+    generator = np.random.default_rng(8)
+    trees = random_forest(generator, n_features=12, n_trees=4, depth=9)
+    rows = random_rows(generator, 150, 12)
+    fits = blocks_for_forest(trees, rows, np.ones(150), budget_bytes=10**9)
+    assert isinstance(fits.computer, CompiledBlockTables)
+    small = blocks_for_forest(trees, rows, np.ones(150), budget_bytes=fits.memory_bytes // 2)
+    assert small.computer is None
+    assert "MB are left" in small.reason
+    deep = random_forest(generator, n_features=30, n_trees=4, depth=14)
+    prepared = blocks_for_forest(deep, random_rows(generator, 150, 30), np.ones(150), budget_bytes=10**9)
+    assert prepared.computer is None
+    assert "at most 12" in prepared.reason
+
+
+def test_closed_forms_are_made_once_for_each_block() -> None:
+    generator = np.random.default_rng(9)
+    model = LinearModel(intercepts=np.array([0.5]), coefficients=generator.normal(size=(1, 4)))
+    rows, weights, case = generator.normal(size=(200, 4)), generator.uniform(1, 2, 200), generator.normal(size=4)
+    prepared = blocks_for_closed_form(lambda some, their: ExactLinear(model, some, their), rows, weights).computer
+    assert prepared is not None
+    mean = prepared.shares @ prepared.contributions_of(case)
+    whole = ExactLinear(model, rows, weights).contributions_of(case[np.newaxis])[0]
+    np.testing.assert_allclose(mean, whole, rtol=0, atol=TOLERANCE)
