@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from explainer.compiled import compiled, inlined
 from explainer.attribution_methods.vector_sums import add_scaled
+from explainer.compiled import compiled, inlined
 
 Array = Any
 """numpy array; numba infers element types."""

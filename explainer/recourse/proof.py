@@ -15,10 +15,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from explainer.recourse.additive_proof import additive_rules_out
 from explainer.recourse.case import Case
 from explainer.recourse.cell_ranges import AllowedRange, CellRanges, middle_of
 from explainer.recourse.forest_bounds import ForestBounds
-from explainer.recourse.score_profile import ForestProfile
+from explainer.recourse.score_profile import AdditiveProfile, ForestProfile
 
 MAX_STARTS = 1_000
 """Boxes a proof may start with; where there are more combinations of features, nothing is proven."""
@@ -79,6 +80,9 @@ class Proof:
         self.witness: Numbers | None = None
         self._case = case
         self._waiting: list[tuple[float, int, _Box]] = []
+        if isinstance(case.profile, AdditiveProfile):
+            self.state = "proven" if additive_rules_out(case, case.profile, ranges, at_once) else "refuted"
+            return
         too_many = at_once is not None and math.comb(len(ranges), at_once) > MAX_STARTS
         if too_many or case.space.cells is None or not isinstance(case.profile, ForestProfile):
             self.state = "refuted"  # nobody knows where the score can jump, or there are too many sets of features
