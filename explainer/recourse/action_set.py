@@ -91,6 +91,10 @@ class SearchSpace:
             },
         )
 
+    def depend(self, one: int, other: int) -> bool:
+        """Say whether one of two features moves along with the other."""
+        return other in self.followers.get(one, ()) or one in self.followers.get(other, ())
+
     @cached_property
     def without_dependencies(self) -> "SearchSpace":
         """The same where nothing depends on anything else: for values that are wrong and are corrected alone."""
@@ -98,9 +102,8 @@ class SearchSpace:
 
     @cached_property
     def matters(self) -> frozenset[int]:
-        """Positions of the features a change of which can matter: read by model or rules, or moving one that is."""
-        read = self.read_by_model | self.read_by_rules
-        return read | {one for one, moved in self.followers.items() if read & set(moved)}
+        """Positions of the features a change of which can matter: read by model or rules, or named by a constraint."""
+        return self.read_by_model | self.read_by_rules | self.bound
 
     @cached_property
     def looked_at_by_value(self) -> frozenset[int]:

@@ -6,7 +6,7 @@ for every value the card allows, or it is not claimed. Sizes of changes are meas
 so that 10 euros of rent and 10 euros of assets do not count the same.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import combinations
 
 import numpy as np
@@ -70,7 +70,7 @@ def find_recourse(
     now = outcome_of_row(package, row)
     search = Search(case_of(package, row, now, space), now, proof)
     found, proven, none = search.for_actions()
-    counterfactuals = tuple(search.counterfactual(one, inputs, proven=proven) for one in found)
+    counterfactuals = _with_features_of_their_own(search.counterfactual(one, inputs, proven=proven) for one in found)
     shown_alone = {one.positions[0] for one in found if len(one.values) == 1}
     wrong = [one for one in search.for_disputed_values() if one.positions[0] not in shown_alone]
     disputed = tuple(
@@ -168,13 +168,11 @@ class Search:
         sizes = np.array([len(one) for one in lines])
         if (sizes.sum() ** 2 - (sizes**2).sum()) / 2 > MAX_PAIR_CELLS:
             return []
-        pairs = [pair for pair in combinations(lines, 2) if not self._depend(*(int(one.position[0]) for one in pair))]
+        pairs = [
+            pair for pair in combinations(lines, 2) if not case.space.depend(*(int(one.position[0]) for one in pair))
+        ]
         found = [pair for pair in (nearest_pair(case, *one) for one in pairs) if pair is not None]
         return different(sorted(found, key=lambda one: (one.cost, one.values)), MAX_COUNTERFACTUALS)
-
-    def _depend(self, one: int, other: int) -> bool:
-        followers = self._case.space.followers
-        return other in followers.get(one, ()) or one in followers.get(other, ())
 
     def _fewer_are_ruled_out(self, at_once: int) -> bool:
         if at_once > 2 or not self._singles_are_ruled_out():  # noqa: PLR2004 - sets of three are too many to wait for
@@ -206,6 +204,14 @@ class Search:
             if same_side and abs(score - threshold) < abs(best - threshold) - package.score_tolerance:
                 best = score
         return None if best == own else best
+
+
+def _with_features_of_their_own(counterfactuals: Iterable[Counterfactual]) -> tuple[Counterfactual, ...]:
+    """Leave out what changes the same features as one before: of two that move each other, either can be the first."""
+    first: dict[frozenset[str], Counterfactual] = {}
+    for one in counterfactuals:
+        first.setdefault(one.feature_names, one)
+    return tuple(first.values())
 
 
 def could_matter(case: Case, moves: Moves, now: ModelOutcome) -> bool:
