@@ -158,7 +158,11 @@ class ForestProfile:
             own = self.own_cells[position]
             lacking[leaf] -= np.where((own < low) | (own > high), cells.place[start:end] + _ONE_UNMET, 0.0)
             starts, ends = np.zeros(len(lacking), dtype=np.int64), np.full(len(lacking), len(wanted))
-            starts[leaf], ends[leaf] = np.searchsorted(wanted, low), np.searchsorted(wanted, high, side="right")
+            # How many of the wanted cells stand before each cell, and up to it.
+            is_wanted = np.zeros(len(cells.splits[position]) + 2, dtype=np.int64)
+            is_wanted[wanted + 1] = 1
+            before = np.cumsum(is_wanted)
+            starts[leaf], ends[leaf] = before[low], before[1:][high]
             places.append(place)
             ranges.append((starts, ends, len(wanted) + 1))
         leaves = np.flatnonzero(lacking == 0)

@@ -6,7 +6,7 @@ for every value the card allows, or it is not claimed. Sizes of changes are meas
 so that 10 euros of rent and 10 euros of assets do not count the same.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from explainer.decisions.decision import Value
 from explainer.explanations.counterfactual import Change, Counterfactual, NoCounterfactual, Recourse
-from explainer.explanations.model_outcome import ModelOutcome, outcome_of_row, rules_in_order
+from explainer.explanations.model_outcome import ModelOutcome, outcome_of_row, outcomes_of_rows, rules_in_order
 from explainer.recourse.action_set import SearchSpace
 from explainer.recourse.beam import Beam, different
 from explainer.recourse.case import Case
@@ -70,17 +70,13 @@ def find_recourse(
     now = outcome_of_row(package, row)
     search = Search(case_of(package, row, now, space), now, proof)
     found, proven, none = search.for_actions()
-    counterfactuals = _with_features_of_their_own(search.counterfactual(one, inputs, proven=proven) for one in found)
+    counterfactuals = _with_features_of_their_own(search.counterfactuals(found, inputs, proven=proven))
     shown_alone = {one.positions[0] for one in found if len(one.values) == 1}
     wrong = [one for one in search.for_disputed_values() if one.positions[0] not in shown_alone]
-    disputed = tuple(
-        search.counterfactual(one, inputs, proven=True, correction=True) for one in wrong[:MAX_COUNTERFACTUALS]
-    )
+    disputed = search.counterfactuals(wrong[:MAX_COUNTERFACTUALS], inputs, proven=True, correction=True)
     verification = Verification(package, inputs, row, now)
-    for counterfactual in counterfactuals:
-        verification.verify(counterfactual)
-    for counterfactual in disputed:
-        verification.verify(counterfactual, correction=True)
+    verification.verify(counterfactuals)
+    verification.verify(disputed, correction=True)
     return Recourse(counterfactuals=counterfactuals, none=none, disputed=disputed)
 
 
@@ -141,33 +137,38 @@ class Search:
         found = [refined(alone, one, space.disputable[one.positions[0]]) for one in found]
         return sorted(found, key=lambda one: (one.cost, one.values))
 
-    def counterfactual(
-        self, found: Found, inputs: Mapping[str, Value], *, proven: bool, correction: bool = False
-    ) -> Counterfactual:
-        """Put what was found into the person's terms, with the outcome that rules and model really give."""
+    def counterfactuals(
+        self, found: Sequence[Found], inputs: Mapping[str, Value], *, proven: bool, correction: bool = False
+    ) -> tuple[Counterfactual, ...]:
+        """Put what was found into the person's terms, with the outcomes that rules and model really give."""
         package, case = self._case.space.package, self._case
-        row = case.row.copy()
+        if not found:
+            return ()
         if correction:
-            row[list(found.positions)] = [value for _, value in found.values]
+            rows = np.tile(case.row, (len(found), 1))
+            for row, one in zip(rows, found, strict=True):
+                row[list(one.positions)] = [value for _, value in one.values]
         else:
-            row = case.row_with(dict(found.values))
-        places = np.flatnonzero(row != case.row)
-        features = [package.card.features[place] for place in places]
-        values, after = from_row(features, row[places]), outcome_of_row(package, row)
-        return Counterfactual(
-            changes=tuple(Change(feature=name, before=inputs[name], after=value) for name, value in values.items()),
-            score=after.score,
-            outcome=after.outcome,
-            fewest_changes_proven=proven,
-        )
+            rows = np.stack([case.row_with(dict(one.values)) for one in found])
+        told = []
+        for row, after in zip(rows, outcomes_of_rows(package, rows), strict=True):
+            places = np.flatnonzero(row != case.row)
+            values = from_row([package.card.features[place] for place in places], row[places])
+            changes = (Change(feature=name, before=inputs[name], after=value) for name, value in values.items())
+            told.append(
+                Counterfactual(
+                    changes=tuple(changes), score=after.score, outcome=after.outcome, fewest_changes_proven=proven
+                )
+            )
+        return tuple(told)
 
     def _nearest_pairs(self, moves: Moves) -> list[Found]:
         """Look at all pairs of features exactly, where they are few enough."""
         case = self._case
-        lines = [moves.only(np.arange(len(moves))[moves.of_feature(place)]) for place in range(len(moves.starts))]
-        sizes = np.array([len(one) for one in lines])
+        sizes = np.diff(np.append(moves.starts, len(moves)))
         if (sizes.sum() ** 2 - (sizes**2).sum()) / 2 > MAX_PAIR_CELLS:
             return []
+        lines = [moves.only(moves.position == position) for position in moves.position[moves.starts]]
         pairs = [
             pair for pair in combinations(lines, 2) if not case.space.depend(*(int(one.position[0]) for one in pair))
         ]
