@@ -6,8 +6,9 @@ import hmac
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
@@ -25,8 +26,8 @@ from explainer.storage.database import SqlDatabase
 from explainer.transparency_log.key_store import FileKeyStore
 from explainer.transparency_log.log_key import load_or_create_log_key
 from explainer.use_cases.decision_vault import Vault
-from explainer.use_cases.explained_model import ExplainedModel
-from explainer.use_cases.publish_register import register_models
+from explainer.use_cases.prepared_models import ModelVersionKey, PreparedModels
+from explainer.use_cases.publish_register import log_refused_models, register_models
 from explainer.use_cases.records import DecisionFilter
 from explainer.use_cases.service import Service
 from models.catalogue import Catalogue, bundled_packages_folder
@@ -36,6 +37,7 @@ from public_pages.pages import mount_pages
 LOG_KEY_FILE = "log.key"
 KEY_STORE_FILE = "keys/subject_keys.db"
 SERVER_KEY_FILE = "server.key"
+TABLE_FOLDER = "tables"
 
 
 def utc_now() -> datetime:
@@ -44,7 +46,7 @@ def utc_now() -> datetime:
 
 
 def build_service(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> Service:
-    """Open everything one installation needs, verify its models and publish its register.
+    """Open everything one installation needs, list its models and publish its register.
 
     Args:
         settings: The settings.
@@ -67,37 +69,43 @@ def build_service(settings: Settings, *, clock: Callable[[], datetime] = utc_now
     database.migrate()
     database.check_schema()
     key_store = _key_store(folder / KEY_STORE_FILE, _derived(server_key, "key store"), database)
-    catalogue, explained_versions = prepared_models(Catalogue.load(package_folders(settings)))
+    catalogue = Catalogue.load(package_folders(settings))
+    models, refused = prepared_models(settings, catalogue)
     service = Service(
         settings=settings,
         database=database,
         catalogue=catalogue,
-        explained_versions=explained_versions,
+        explained_versions=models,
+        refused_versions=refused,
         vault=Vault(key_store, _derived(server_key, "key names"), secrets.token_bytes),
         server_key=_derived(server_key, "access codes"),
         log_vkey=signer.vkey,
         clock=clock,
     )
+    models.on_refusal = partial(log_refused_models, service)
     register_models(service)
     return service
 
 
-def prepared_models(catalogue: Catalogue) -> tuple[Catalogue, Mapping[tuple[str, str], ExplainedModel]]:
-    """Prepare every usable package for explaining; one that cannot be explained exactly rests, the others go on.
+def prepared_models(
+    settings: Settings, catalogue: Catalogue
+) -> tuple[PreparedModels, Mapping[ModelVersionKey, ModelUnusableError]]:
+    """Make every listed package ready to explain: now, or when it is first needed, as the settings say.
 
     Args:
-        catalogue: Verified packages.
+        settings: The settings.
+        catalogue: Listed packages.
 
     Returns:
-        The catalogue with the packages that could not be prepared among its failures, and the prepared versions.
+        The models, and those that did not pass their verification, as far as it is known; the others go on.
     """
-    prepared: dict[tuple[str, str], ExplainedModel] = {}
-    for key, package in catalogue.versions.items():
-        try:
-            prepared[key] = ExplainedModel.prepare(package)
-        except ModelUnusableError as error:
-            catalogue = catalogue.without(package, error)
-    return catalogue, prepared
+    refused: dict[ModelVersionKey, ModelUnusableError] = {}
+    models = PreparedModels(catalogue.versions, settings.data_folder / TABLE_FOLDER, refused)
+    if settings.load_models == "at_start":
+        for key in models:
+            with suppress(ModelUnusableError):
+                models[key]
+    return models, refused
 
 
 def create_app(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> ASGIApp:

@@ -12,7 +12,6 @@ import typer
 import uvicorn
 
 from explainer.app import LOG_KEY_FILE, build_service, create_app, package_folders, prepared_models
-from explainer.demo.run_demo import run_demo
 from explainer.errors import SettingsError, VerificationError
 from explainer.settings import Settings, load_settings
 from explainer.transparency_log.log_key import load_or_create_log_key
@@ -76,6 +75,9 @@ def demo(
     folder: Annotated[Path, typer.Option(help="Where the demo city keeps its data.")] = Path("var/demo"),
 ) -> None:
     """Serve a demo city with decisions to look at; starting again keeps its data."""
+    # The demo city brings its cases, and with them the model's runtime: the service itself starts without.
+    from explainer.demo.run_demo import run_demo  # noqa: PLC0415
+
     run_demo(folder, port=port)
 
 
@@ -83,17 +85,17 @@ def demo(
 def migrate() -> None:
     """Bring the database up to date and publish the register, without serving."""
     service = build_service(_settings())
-    typer.echo(f"Ready. Usable models: {', '.join(sorted(service.explained_models)) or 'none'}.")
+    typer.echo(f"Ready. Usable models: {', '.join(sorted(service.usable_packages)) or 'none'}.")
 
 
 @models_app.command("check")
 def check_models(slugs: Annotated[list[str] | None, typer.Argument()] = None, *, as_json: AsJson = False) -> None:
     """Verify model packages: files, card, and that runtime, our tree reader and the original agree."""
     settings = load_settings({"EXPLAINER_DEMO": "true", **dict(os.environ)})
-    catalogue, _ = prepared_models(Catalogue.load(package_folders(settings)))
-    found = dict.fromkeys(catalogue.packages, "usable") | {
-        slug: str(error) for slug, error in catalogue.failures.items()
-    }
+    catalogue = Catalogue.load(package_folders(settings))
+    _, refused = prepared_models(settings.model_copy(update={"load_models": "at_start"}), catalogue)
+    failures = {**catalogue.failures, **{catalogue.versions[key].folder.name: error for key, error in refused.items()}}
+    found = dict.fromkeys(catalogue.packages, "usable") | {name: str(error) for name, error in failures.items()}
     chosen = {slug: state for slug, state in found.items() if not slugs or slug in slugs}
     missing = sorted(set(slugs or []) - set(found))
     if as_json:

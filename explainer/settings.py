@@ -59,6 +59,11 @@ class Settings(BaseModel):
     answer_days: int = Field(
         default=14, ge=1, le=30, description="Within how many days a person answers when an explanation is refused."
     )
+    load_models: Literal["at_start", "when_needed"] = Field(
+        default="at_start",
+        description="When models are verified and made ready: at_start, or when_needed for the first number that was "
+        "not computed before. Their files are checked at every start.",
+    )
     default_language: Literal["de", "en"] = Field(default="de", description="Language where the reader states none.")
 
     @field_validator("package_folders", mode="before")

@@ -1,4 +1,4 @@
-"""Which model packages this installation has, which of them are usable, and why the others are not."""
+"""Which model packages this installation has, which of them may be used, and why the others are not."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,8 +6,8 @@ from pathlib import Path
 from types import MappingProxyType
 
 from models.errors import InstalledTwiceError, MalformedPackageError, ModelNotFoundError, ModelUnusableError
+from models.listed_package import ListedPackage, list_package
 from models.manifest import COMMON_FILES, MANIFEST, MODEL_FILES
-from models.package import ModelPackage, load_package
 
 
 def bundled_packages_folder() -> Path:
@@ -23,18 +23,18 @@ class Catalogue:
     decisions made with them stay explainable.
 
     Attributes:
-        packages: Slug to the current, usable package.
+        packages: Slug to the current package; it is verified before it first scores anything.
         failures: Slug or folder name to the reason why a package cannot be used.
-        versions: Every usable package, current or older, by slug and identity.
+        versions: Every such package, current or older, by slug and identity.
     """
 
-    packages: Mapping[str, ModelPackage]
+    packages: Mapping[str, ListedPackage]
     failures: Mapping[str, ModelUnusableError]
-    versions: Mapping[tuple[str, str], ModelPackage]
+    versions: Mapping[tuple[str, str], ListedPackage]
 
     @classmethod
     def load(cls, folders: Sequence[Path]) -> "Catalogue":
-        """Load and verify every package.
+        """List every package: its files are the approved ones and its card can be read.
 
         Args:
             folders: Folders of packages; a folder that is itself a package counts as one.
@@ -42,14 +42,14 @@ class Catalogue:
         Returns:
             The catalogue.
         """
-        packages: dict[str, ModelPackage] = {}
+        packages: dict[str, ListedPackage] = {}
         failures: dict[str, ModelUnusableError] = {}
-        versions: dict[tuple[str, str], ModelPackage] = {}
+        versions: dict[tuple[str, str], ListedPackage] = {}
         for folder in folders:
             for package_folder in _package_folders(folder):
                 slug, _, older_version = package_folder.name.partition("@")
                 try:
-                    package = load_package(package_folder)
+                    package = list_package(package_folder)
                     _check_place(package, slug, older_version, packages)
                 except InstalledTwiceError as error:
                     # Which of the two is meant cannot be told, so neither is used.
@@ -68,26 +68,7 @@ class Catalogue:
                         failures[f"{slug} in another folder"] = failures.pop(slug)
         return cls(MappingProxyType(packages), MappingProxyType(failures), MappingProxyType(versions))
 
-    def without(self, package: ModelPackage, error: ModelUnusableError) -> "Catalogue":
-        """The same catalogue with one package moved from the usable ones to the failures.
-
-        Args:
-            package: The package.
-            error: Why it cannot be used.
-
-        Returns:
-            A new catalogue.
-        """
-        slug = package.card.slug
-        current = self.packages.get(slug) is package
-        name = slug if current else f"{slug}@{package.card.version}"
-        return Catalogue(
-            packages=MappingProxyType({key: kept for key, kept in self.packages.items() if kept is not package}),
-            failures=MappingProxyType({**self.failures, name: error}),
-            versions=MappingProxyType({key: kept for key, kept in self.versions.items() if kept is not package}),
-        )
-
-    def get(self, slug: str) -> ModelPackage:
+    def get(self, slug: str) -> ListedPackage:
         """Give the current package of a model.
 
         Args:
@@ -108,7 +89,7 @@ class Catalogue:
             raise ModelNotFoundError(f"There is no model called {slug[:80]!a}. Installed are: {known}.")
         return self.packages[slug]
 
-    def get_version(self, slug: str, sha256: str) -> ModelPackage:
+    def get_version(self, slug: str, sha256: str) -> ListedPackage:
         """Give exactly the package a decision was made with, never another version in its place.
 
         Args:
@@ -142,7 +123,7 @@ def _is_package(folder: Path) -> bool:
     return any((folder / name).exists() for name in (MANIFEST, *COMMON_FILES, *MODEL_FILES))
 
 
-def _check_place(package: ModelPackage, slug: str, older_version: str, known: Mapping[str, ModelPackage]) -> None:
+def _check_place(package: ListedPackage, slug: str, older_version: str, known: Mapping[str, ListedPackage]) -> None:
     card = package.card
     if card.slug != slug:
         raise MalformedPackageError(f"The folder '{slug}' holds the model '{card.slug}': rename the folder.", slug=slug)

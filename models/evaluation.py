@@ -7,10 +7,14 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from models.errors import MalformedPackageError
+from models.wilson import wilson_interval
 from models.words import Text, Words
 
 SMALLEST_PUBLISHED_GROUP = 10
 """Results of fewer cases than this are not published, and say so."""
+
+INTERVAL_ROUNDING = 1.0
+"""How far the ends of an interval may lie from Wilson's, per 100: they and the count may be whole numbers."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Per100 = Annotated[float, Field(ge=0, le=100)]
@@ -67,6 +71,20 @@ class CalibrationBin(_Part):
     @model_validator(mode="after")
     def _check_size(self) -> Self:
         _refuse_small_groups(self.n, self.favourable_per_100, self.interval)
+        return self
+
+    @model_validator(mode="after")
+    def _check_interval(self) -> Self:
+        if self.n is None or self.favourable_per_100 is None or self.interval is None:
+            return self
+        wanted = [100 * end for end in wilson_interval(round(self.favourable_per_100 * self.n / 100), self.n)]
+        if any(abs(end - right) > INTERVAL_ROUNDING for end, right in zip(self.interval, wanted, strict=True)):
+            raise ValueError(
+                f"the 95 % Wilson interval of {self.favourable_per_100:g} out of 100, counted in {self.n} cases, runs "
+                f"from {wanted[0]:.1f} to {wanted[1]:.1f}"
+            )
+        if not self.interval[0] <= self.favourable_per_100 <= self.interval[1]:
+            raise ValueError("the interval must hold the count")
         return self
 
 

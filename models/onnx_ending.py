@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from models.onnx_graph import ScoringGraph
 
 _HANDING_ON = ("Identity", "ZipMap", "Cast")
+_FLOATING_POINT = (TensorProto.FLOAT, TensorProto.DOUBLE)
 _ARITHMETIC = ("Mul", "Div", "Add", "Sub")
 _LINKS = ("Sigmoid", "Exp")
 
@@ -76,8 +77,9 @@ def find_ending(graph: "ScoringGraph") -> Ending:
             blocking.update([maker.op_type] if maker is not None and maker is not graph.node else [])
     if blocking:
         raise UnsupportedModelError(
-            f"Behind the {graph.scorer} the score is changed by {', '.join(sorted(blocking))[:200]}. That is not read: "
-            f"contributions to what the {graph.scorer} give would not be contributions to the score."
+            f"Behind the {graph.scorer} the score is changed by {', '.join(sorted(blocking))[:200]}. Contributions to "
+            "what comes before would not be contributions to the score; such a model can only be explained as a black "
+            "box."
         )
     if len(found) != 1:
         raise UnsupportedModelError(
@@ -100,6 +102,8 @@ def _steps_back(graph: "ScoringGraph", tensor: str) -> tuple[Sequence[NodeProto]
 
 
 def _is_readable(graph: "ScoringGraph", node: NodeProto) -> bool:
+    if node.op_type == "Cast":
+        return all(attribute.i in _FLOATING_POINT for attribute in node.attribute if attribute.name == "to")
     return node.op_type in (*_HANDING_ON, *_ARITHMETIC, *_LINKS, "Neg") or _is_share_of_sum(graph, node)
 
 

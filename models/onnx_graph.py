@@ -250,7 +250,7 @@ def _only_scoring_node(model: onnx.ModelProto) -> NodeProto:
     if len(nodes) != 1:
         raise UnsupportedModelError(
             f"A model must hold exactly one tree ensemble or linear model, this one holds {len(nodes)}. How several of "
-            "them make one score cannot be read out of the file."
+            "them make one score is not read; such a model can only be explained as a black box."
         )
     expected = 2 if nodes[0].op_type in _CLASSIFIERS else 1
     if len(nodes[0].output) != expected or not nodes[0].output[-1]:

@@ -73,12 +73,12 @@ def _explain_to_staff(
     response_model=ExplanationAnswer,
     openapi_extra=body_schema(InputsExplanationRequest),
 )
-def post_inputs_explanation(
+async def post_inputs_explanation(
     request: Request, service: ServiceArg, caller: CaseSystemOrStaff, slug: str, body: JsonBody
 ) -> Response:
     """Explain what a model makes of some inputs, without a decision; logged too."""
     wanted = checked_body(body, InputsExplanationRequest)
-    delivered = explain_inputs(
+    delivered = await explain_inputs(
         service,
         caller,
         slug,

@@ -1,10 +1,14 @@
 """The comparison group as a document refers to it: by name, size and fingerprint."""
 
+from typing import TYPE_CHECKING
+
 from explainer.explanations.document import BackgroundRef
-from models.package import ModelPackage
+
+if TYPE_CHECKING:
+    from models.package import ModelPackage
 
 
-def background_ref_of(package: ModelPackage) -> BackgroundRef:
+def background_ref_of(package: "ModelPackage") -> BackgroundRef:
     """Refer to a package's background.
 
     Args:

@@ -2,14 +2,17 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.card import ModelCard
 from models.outcomes import more_favourable
-from models.package import ModelPackage
 from models.statutory_rules import StatutoryRule, fired_on_rows
+
+if TYPE_CHECKING:
+    from models.package import ModelPackage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +38,7 @@ class ModelOutcome:
     class_scores: tuple[float, ...] = ()
 
 
-def outcome_of_row(package: ModelPackage, row: NDArray[np.float64]) -> ModelOutcome:
+def outcome_of_row(package: "ModelPackage", row: NDArray[np.float64]) -> ModelOutcome:
     """Run rules and model on one case, as the law orders them.
 
     Of several rules that fire, the first one decides: rules before the score, in card order, keep the model from being

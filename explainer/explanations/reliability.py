@@ -12,7 +12,7 @@ class CalibratedCount:
 
     Attributes:
         favourable_per_100: Point estimate, 0 to 100.
-        low_per_100: Lower end of the 95 % Wilson interval, see :func:`models.calibration.wilson_interval`.
+        low_per_100: Lower end of the 95 % Wilson interval, see :func:`models.wilson.wilson_interval`.
         high_per_100: Upper end of it.
         n: Evaluated cases it rests on.
         as_of: ISO date of the evaluation.

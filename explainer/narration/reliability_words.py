@@ -88,10 +88,13 @@ def _about_the_score(narrator: Narrator) -> list[str]:
     ]
     if outside:
         said.append(narrator.say_count("reliability.outside", len(outside), labels=narrator.numbers.listed(outside)))
-    if reliability.similar is not None:
-        said += _similar(narrator, reliability.similar)
+    similar = reliability.similar
+    if similar is not None and similar.rare:
+        said.append(_rare(narrator, similar))
     said += _tested(narrator, reliability.calibrated)
     said.append(narrator.say("reliability.evaluation", about=narrator.words(narrator.facts.evaluation.about)))
+    if similar is not None:
+        said.append(_similar(narrator, similar))
     said += _stability(narrator, reliability.stability)
     if narrator.for_staff:
         in_unit = "" if narrator.facts.card.score.is_probability else "_in_unit"
@@ -152,22 +155,23 @@ def _calibrated(narrator: Narrator, count: CalibratedCount) -> str:
     )
 
 
-def _similar(narrator: Narrator, similar: SimilarCases) -> list[str]:
-    numbers = narrator.numbers
+def _rare(narrator: Narrator, similar: SimilarCases) -> str:
     distances = {
-        "distance": numbers.decimal(similar.distance, DISTANCE_DECIMALS),
-        "usual_distance": numbers.decimal(similar.usual_distance, DISTANCE_DECIMALS),
+        "distance": narrator.numbers.decimal(similar.distance, DISTANCE_DECIMALS),
+        "usual_distance": narrator.numbers.decimal(similar.usual_distance, DISTANCE_DECIMALS),
     }
-    said = [narrator.say("reliability.rare", **(distances if narrator.for_staff else {}))] if similar.rare else []
-    size = {"rows": numbers.count(similar.rows), "weight": numbers.count(similar.weight)}
-    said.append(
-        narrator.say(
-            "reliability.similar",
-            count=numbers.count(similar.same_outcome_per_100),
-            **({**size, "distance": distances["distance"]} if narrator.for_staff else {}),
-        )
-    )
-    return said
+    return narrator.say("reliability.rare", **(distances if narrator.for_staff else {}))
+
+
+def _similar(narrator: Narrator, similar: SimilarCases) -> str:
+    numbers = narrator.numbers
+    depth = {
+        "rows": numbers.count(similar.rows),
+        "weight": numbers.count(similar.weight),
+        "distance": numbers.decimal(similar.distance, DISTANCE_DECIMALS),
+    }
+    count = numbers.count(similar.same_outcome_per_100)
+    return narrator.say("reliability.similar", count=count, **(depth if narrator.for_staff else {}))
 
 
 def _stability(narrator: Narrator, stability: Stability | None) -> list[str]:

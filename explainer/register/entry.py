@@ -2,7 +2,7 @@
 
 import json
 from hashlib import sha256
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import rfc8785
 from pydantic import BaseModel, ConfigDict, Field
@@ -10,8 +10,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from explainer.register.overview import Overview
 from models.card import ModelCard
 from models.evaluation import Evaluation
-from models.package import ModelPackage
 from models.words import Words
+
+if TYPE_CHECKING:
+    from models.package import ModelPackage
 
 
 class BackgroundFacts(BaseModel):
@@ -71,7 +73,7 @@ class RegisterEntry(BaseModel):
         return sha256(self.canonical_bytes()).hexdigest()
 
 
-def entry_of(package: ModelPackage, overview: Overview | None) -> RegisterEntry:
+def entry_of(package: "ModelPackage", overview: Overview | None) -> RegisterEntry:
     """Make the register entry of a verified package.
 
     Args:

@@ -7,6 +7,9 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+OVERVIEW_METHOD = "overview/1"
+"""Changes with what is computed for an overview; a published one of another version is computed again."""
+
 DIGITS = 6
 """Numbers are rounded to 1e-6, so that the same model gives the same bytes on every machine."""
 

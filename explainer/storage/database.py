@@ -11,7 +11,6 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError
 from explainer.errors import BadSignatureError, SettingsError
 from explainer.storage import schema
 from explainer.storage.backend import Backend
-from explainer.storage.group_commit import GroupCommit
 from explainer.storage.kept_document_store import read_deliverable
 from explainer.storage.log_integration import newest_checkpoint, start_log
 from explainer.storage.postgresql_backend import PostgresqlBackend
@@ -19,6 +18,7 @@ from explainer.storage.right_edge import RightEdge
 from explainer.storage.sqlite_backend import SqliteBackend
 from explainer.storage.unit_of_work import SqlUnitOfWork
 from explainer.transparency_log.checkpoint import open_checkpoint
+from explainer.transparency_log.group_commit import GroupCommit
 from explainer.transparency_log.signed_note import NoteSigner, NoteVerifier
 from explainer.use_cases.records import Deliverable, Delivery, LogRecord
 from explainer.use_cases.stores import UnitOfWork
@@ -42,7 +42,7 @@ class SqlDatabase:
         self._signer = signer
         self._edge = RightEdge()
         self._clock = clock
-        self._group_commit = GroupCommit(self._keep_batch)
+        self._group_commit = GroupCommit[Delivery, LogRecord](self._keep_batch)
 
     @contextmanager
     def writing(self) -> Iterator[UnitOfWork]:

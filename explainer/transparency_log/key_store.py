@@ -5,7 +5,7 @@ protocol, such as a key management service, serves several.
 """
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +14,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from explainer.errors import ErasedError, SealingError, SettingsError
+from explainer.transparency_log.group_commit import GroupCommit
 from explainer.transparency_log.kept_connections import KeptConnections
 from explainer.transparency_log.private_file import create_private_file, refuse_if_others_can_read
 from explainer.transparency_log.sealing import KEY_SIZE
@@ -45,6 +46,9 @@ class KeyStore(Protocol):
             ErasedError: If the key was destroyed; a name is never used again.
         """
 
+    async def get_or_create_together(self, key_id: str) -> bytes:
+        """The same for an event loop: keys that are asked for at the same moment are made durable together."""
+
     def get(self, key_id: str) -> bytes:
         """The key of this name.
 
@@ -75,6 +79,7 @@ class FileKeyStore:
         self._master = AESGCM(master_key)
         self._random_bytes = random_bytes
         self._connections = KeptConnections(path, self._connect)
+        self._group_commit = GroupCommit[str, bytes](self._get_or_create_all)
         if not path.exists():
             create_private_file(path, b"")
         refuse_if_others_can_read(path)
@@ -102,12 +107,22 @@ class FileKeyStore:
         if row is not None:
             return self._unwrap(key_id, row[0])
         with self._transaction() as connection:
-            row = _find(connection, key_id)
-            if row is not None:
-                return self._unwrap(key_id, row[0])
-            key = self._random_bytes(KEY_SIZE)
-            connection.execute("INSERT INTO subject_key VALUES (?, ?)", (key_id, self._wrap(key_id, key)))
-        return key
+            return self._found_or_created(connection, key_id)
+
+    async def get_or_create_together(self, key_id: str) -> bytes:
+        """Return the key of this name, made durable in one transaction with others that are asked for at this moment.
+
+        Args:
+            key_id: Name of the key; must not say whose it is.
+
+        Returns:
+            32 bytes.
+
+        Raises:
+            ErasedError: If the key was destroyed; the other keys are made all the same.
+            SealingError: If the store is damaged or cannot be written.
+        """
+        return await self._group_commit.keep(key_id)
 
     def get(self, key_id: str) -> bytes:
         """Return the key of this name.
@@ -138,6 +153,24 @@ class FileKeyStore:
         with self._transaction() as connection:
             connection.execute("DELETE FROM subject_key WHERE key_id = ?", (key_id,))
             connection.execute("INSERT INTO subject_key VALUES (?, NULL)", (key_id,))
+
+    def _get_or_create_all(self, key_ids: Sequence[str]) -> list[bytes | Exception]:
+        with self._transaction() as connection:
+            return [self._found_or_refused(connection, key_id) for key_id in key_ids]
+
+    def _found_or_refused(self, connection: sqlite3.Connection, key_id: str) -> bytes | Exception:
+        try:
+            return self._found_or_created(connection, key_id)
+        except (ErasedError, SealingError) as error:
+            return error
+
+    def _found_or_created(self, connection: sqlite3.Connection, key_id: str) -> bytes:
+        row = _find(connection, key_id)
+        if row is not None:
+            return self._unwrap(key_id, row[0])
+        key = self._random_bytes(KEY_SIZE)
+        connection.execute("INSERT INTO subject_key VALUES (?, ?)", (key_id, self._wrap(key_id, key)))
+        return key
 
     def _wrap(self, name: str, key: bytes) -> bytes:
         nonce = self._random_bytes(_NONCE_SIZE)

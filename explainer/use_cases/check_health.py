@@ -30,6 +30,6 @@ def readiness(service: Service) -> Readiness:
     """
     with service.database.reading() as work:
         work.log.checkpoint()
-    models = dict.fromkeys(service.explained_models, "usable")
-    models |= {slug: failure.code for slug, failure in service.catalogue.failures.items()}
-    return Readiness(ready=bool(service.explained_models), models=models)
+    models = dict.fromkeys(service.usable_packages, "usable")
+    models |= {slug: failure.code for slug, failure in service.failures.items()}
+    return Readiness(ready=bool(service.usable_packages), models=models)

@@ -1,5 +1,7 @@
 """The document of one decision, built from what was recorded and checked against the law's list."""
 
+from typing import TYPE_CHECKING
+
 from explainer.decisions.decision import Decision
 from explainer.explanations.background import background_ref_of
 from explainer.explanations.document import Audience, ExplanationDocument, Language
@@ -8,14 +10,16 @@ from explainer.explanations.numbers import ExplanationNumbers
 from explainer.narration.document_builder import build_checked_document
 from explainer.narration.facts import Facts
 from explainer.use_cases.service import Service
-from models.package import ModelPackage
+
+if TYPE_CHECKING:
+    from models.package import ModelPackage
 
 
 def document_of(
     service: Service,
     decision: Decision,
     numbers: ExplanationNumbers,
-    package: ModelPackage,
+    package: "ModelPackage",
     *,
     audience: Audience,
     language: Language,

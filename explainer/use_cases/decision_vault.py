@@ -129,6 +129,10 @@ class Vault:
         """Read a key for one request, made where there is none; errors as :meth:`seal`."""
         return OpenKey(self._key_store.get_or_create(key_id), self._random_bytes)
 
+    async def new_key(self, key_id: str) -> OpenKey:
+        """Make a key for one request, durable together with others of this moment; errors as :meth:`seal`."""
+        return OpenKey(await self._key_store.get_or_create_together(key_id), self._random_bytes)
+
     def seal_private_part(self, private: PrivatePart, *, reference: str, key_id: str) -> bytes:
         """Seal the personal part of a decision."""
         return self.seal(_private_to_json(private), key_id=key_id, context=f"decision:{reference}")

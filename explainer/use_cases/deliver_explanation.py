@@ -193,7 +193,15 @@ def prepare_from_kept(
 
 
 def prepare_without_decision(
-    service: Service, caller: Caller, wish: ExplanationWish, document: ExplanationDocument, *, role: Role, key_id: str
+    service: Service,
+    caller: Caller,
+    wish: ExplanationWish,
+    document: ExplanationDocument,
+    canonical: bytes,
+    *,
+    role: Role,
+    key_id: str,
+    key: OpenKey,
 ) -> PreparedDelivery:
     """Make an explanation of mere inputs ready to leave, with a sealed copy of its own.
 
@@ -202,15 +210,15 @@ def prepare_without_decision(
         caller: Who asked.
         wish: What was asked for.
         document: The explanation, which passed its checks.
+        canonical: Its RFC 8785 bytes.
         role: The program's role.
-        key_id: Key under which copy and entry are sealed.
+        key_id: Name of the key under which copy and entry are sealed.
+        key: That key.
 
     Returns:
         The explanation and what must be kept before it leaves.
     """
-    canonical = document.canonical_bytes()
     digest = sha256(canonical).hexdigest()
-    key = service.vault.key_for_sealing(key_id)
     model = document.model
     entry = prepare_log_entry(
         service,

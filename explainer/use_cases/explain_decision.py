@@ -4,6 +4,7 @@ import asyncio
 from datetime import date, timedelta
 from functools import partial
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from explainer.decisions.access_code import normalise_reference
 from explainer.errors import (
@@ -27,7 +28,6 @@ from explainer.use_cases.deliver_explanation import (
     checked_wish,
     prepare_from_kept,
 )
-from explainer.use_cases.explained_model import ExplainedModel
 from explainer.use_cases.find_interactions import interactions_for_audience
 from explainer.use_cases.kept_documents import UsableDocument, delivered_bytes, fingerprint_of_facts, keep, usable
 from explainer.use_cases.log_writing import write_log_entry
@@ -37,6 +37,9 @@ from explainer.use_cases.records import Deliverable, ExplanationRecord, KeptDocu
 from explainer.use_cases.service import Service
 from explainer.use_cases.store_decision import finish_tasks
 from models.errors import ModelNotFoundError
+
+if TYPE_CHECKING:
+    from explainer.use_cases.explained_model import ExplainedModel
 
 TASKS_ENDED = ("explanation_refused", "numbers_missing")
 """Kinds of tasks that are done as soon as the explanation has been delivered."""
@@ -253,7 +256,7 @@ def _may_read(caller: Caller, record: ExplanationRecord) -> bool:
             return caller.may(*CASEWORK_ROLES, "auditor")
 
 
-def _numbers(service: Service, loaded: LoadedDecision, model: ExplainedModel) -> ExplanationNumbers:
+def _numbers(service: Service, loaded: LoadedDecision, model: "ExplainedModel") -> ExplanationNumbers:
     record = loaded.record
     inputs = loaded.decision.private.inputs
     if record.sealed_numbers is None:
@@ -265,7 +268,7 @@ def _numbers(service: Service, loaded: LoadedDecision, model: ExplainedModel) ->
     return numbers
 
 
-def _model_of(service: Service, loaded: LoadedDecision) -> ExplainedModel:
+def _model_of(service: Service, loaded: LoadedDecision) -> "ExplainedModel":
     version = loaded.decision.model
     try:
         return service.model_of_version(version.slug, version.sha256)
@@ -277,7 +280,7 @@ def _model_of(service: Service, loaded: LoadedDecision) -> ExplainedModel:
 
 def _has_version(service: Service, slug: str, sha256: str) -> bool:
     try:
-        service.catalogue.get_version(slug, sha256)
+        service.package_of_version(slug, sha256)
     except ModelNotFoundError:
         return False
     return True

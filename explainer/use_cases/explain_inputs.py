@@ -1,22 +1,33 @@
 """Explain inputs without a decision, for staff and case systems; logged like every explanation."""
 
+import asyncio
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
-from explainer.decisions.decision import Value
+from explainer.decisions.decision import Role, Value
 from explainer.explanations.background import background_ref_of
-from explainer.explanations.document import Audience, Language
+from explainer.explanations.document import Audience, ExplanationDocument, Language
 from explainer.narration.document_builder import build_checked_document
 from explainer.narration.facts import Facts
 from explainer.use_cases.callers import CaseSystem, Staff, actor_of
-from explainer.use_cases.deliver_explanation import DeliveredExplanation, checked_wish, prepare_without_decision
+from explainer.use_cases.deliver_explanation import (
+    DeliveredExplanation,
+    ExplanationWish,
+    checked_wish,
+    prepare_without_decision,
+)
 from explainer.use_cases.find_interactions import interactions_for_audience
 from explainer.use_cases.record_decision import register_version_in_force, version_of
 from explainer.use_cases.service import Service
 from models.errors import InvalidInputError
 from models.features import problems_with
 
+_CALCULATING = ThreadPoolExecutor(2, thread_name_prefix="numbers")
+"""Few threads: each calculation fills one processor, and more of them only get in each other's way."""
 
-def explain_inputs(
+
+async def explain_inputs(
     service: Service,
     caller: CaseSystem | Staff,
     slug: str,
@@ -27,7 +38,7 @@ def explain_inputs(
     purpose: str | None = None,
     legal_basis: str | None = None,
 ) -> DeliveredExplanation:
-    """Explain what a model makes of some inputs.
+    """Explain what a model makes of some inputs; numbers and text are made in threads, so that others are not held up.
 
     Args:
         service: The installation.
@@ -46,6 +57,35 @@ def explain_inputs(
         InvalidInputError: With every problem of the inputs and of purpose and legal basis.
         UntrustworthyExplanationError: If it failed its own checks.
     """
+    explain = partial(
+        _checked_document,
+        service,
+        caller,
+        slug,
+        inputs,
+        language=language,
+        audience=audience,
+        purpose=purpose,
+        legal_basis=legal_basis,
+    )
+    wish, document, canonical, role = await asyncio.get_running_loop().run_in_executor(_CALCULATING, explain)
+    key_id = service.vault.key_id_for(None, document.id, owner=actor_of(caller))
+    key = await service.vault.new_key(key_id)
+    prepared = prepare_without_decision(service, caller, wish, document, canonical, role=role, key_id=key_id, key=key)
+    return prepared.delivered(await service.database.deliver(prepared.delivery))
+
+
+def _checked_document(
+    service: Service,
+    caller: CaseSystem | Staff,
+    slug: str,
+    inputs: Mapping[str, Value],
+    *,
+    language: Language,
+    audience: Audience | None,
+    purpose: str | None,
+    legal_basis: str | None,
+) -> tuple[ExplanationWish, ExplanationDocument, bytes, Role]:
     model = service.model(slug)
     card = model.package.card
     problems = problems_with(card.features, inputs)
@@ -76,15 +116,4 @@ def explain_inputs(
             interactions=interactions_for_audience(model, inputs, numbers, wish.audience),
         )
     )
-    prepared = prepare_without_decision(
-        service,
-        caller,
-        wish,
-        document,
-        role=card.role,
-        key_id=service.vault.key_id_for(None, document.id, owner=actor_of(caller)),
-    )
-    with service.database.writing() as work:
-        entry = work.log.append_all([prepared.delivery.entry])[0]
-        work.explanations.add(prepared.delivery.explanation)
-    return prepared.delivered(entry)
+    return wish, document, document.canonical_bytes(), card.role

@@ -13,6 +13,7 @@ from explainer.attribution_methods.choose import PreparedMethod, attribute, inte
 from explainer.attribution_methods.method import AttributionComputer
 from explainer.attribution_methods.method_choice import MethodChoice
 from explainer.attribution_methods.noticeable_interactions import PreparedInteractions
+from explainer.attribution_methods.table_cache import TableCache
 from explainer.decisions.decision import Value
 from explainer.explanations.interactions import CaseInteractions
 from explainer.explanations.model_outcome import ModelOutcome, outcome_of_row
@@ -48,11 +49,12 @@ class ExplainedModel:
     case_reliability: CaseReliability
 
     @classmethod
-    def prepare(cls, package: ModelPackage) -> "ExplainedModel":
-        """Prepare a package, once at start.
+    def prepare(cls, package: ModelPackage, cache: TableCache | None = None) -> "ExplainedModel":
+        """Prepare a package, once for each process.
 
         Args:
             package: A verified package.
+            cache: Where tables are kept between starts; None makes them anew.
 
         Returns:
             The model, ready for any number of threads.
@@ -64,7 +66,7 @@ class ExplainedModel:
         rows, weights = package.background.rows, package.background.weights
         scores = package.model.additive_score(rows).reshape(len(rows), -1)
         mean = np.average(scores, axis=0, weights=weights)
-        methods = methods_for(package)
+        methods = methods_for(package, cache=cache)
         space = SearchSpace.of(package)
         reliability = CaseReliability.prepare(package, methods, space.spreads)
         methods = tuple(

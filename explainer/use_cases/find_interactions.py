@@ -1,16 +1,19 @@
 """Find what two details of a case did together, for those who read it: caseworkers and auditors, when they ask."""
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from explainer.decisions.decision import Value
 from explainer.explanations.document import Audience
 from explainer.explanations.interactions import CaseInteractions
 from explainer.explanations.numbers import ExplanationNumbers
-from explainer.use_cases.explained_model import ExplainedModel
+
+if TYPE_CHECKING:
+    from explainer.use_cases.explained_model import ExplainedModel
 
 
 def interactions_for_audience(
-    model: ExplainedModel, inputs: Mapping[str, Value], numbers: ExplanationNumbers, audience: Audience
+    model: "ExplainedModel", inputs: Mapping[str, Value], numbers: ExplanationNumbers, audience: Audience
 ) -> CaseInteractions | None:
     """Find interactions where they are told.
 

@@ -2,16 +2,20 @@
 
 from contextlib import suppress
 from hashlib import sha256
+from typing import TYPE_CHECKING
 
 from explainer.register.entry import RegisterEntry, entry_of
-from explainer.register.overview import Overview
+from explainer.register.overview import OVERVIEW_METHOD, Overview
 from explainer.transparency_log.log_entry import LogEvent
-from explainer.use_cases.explained_model import ExplainedModel
 from explainer.use_cases.log_writing import write_log_entry
 from explainer.use_cases.record_decision import version_of
 from explainer.use_cases.records import PublicationRecord
 from explainer.use_cases.service import Service
-from explainer.use_cases.summarise_model import OVERVIEW_METHOD, overview_of
+from models.errors import ModelUnusableError
+from models.listed_package import ListedPackage
+
+if TYPE_CHECKING:
+    from explainer.use_cases.explained_model import ExplainedModel
 
 
 class _PublishedMeanwhileError(Exception):
@@ -24,10 +28,16 @@ def register_models(service: Service) -> None:
     Args:
         service: The installation.
     """
-    for slug, model in service.explained_models.items():
+    for slug, package in service.usable_packages.items():
         with service.database.reading() as work:
             latest = work.publications.latest(slug)
-        entry = entry_of(model.package, _kept_overview(latest, model) or overview_of(model))
+        if service.settings.load_models == "when_needed" and _is_described(latest, package):
+            continue
+        try:
+            model = service.model(slug)
+        except ModelUnusableError:
+            continue  # noted among the failures, and logged below
+        entry = entry_of(model.package, _kept_overview(latest, model) or _overview_of(model))
         content, digest = entry.canonical_bytes(), entry.digest()
         version = version_of(model)
         if latest is not None and latest.sha256 == digest:
@@ -55,10 +65,33 @@ def register_models(service: Service) -> None:
                     slug=slug, version=number, published_at=service.clock(), sha256=digest, content=content
                 )
             )
-    _log_refused_models(service)
+    log_refused_models(service)
 
 
-def _kept_overview(latest: PublicationRecord | None, model: ExplainedModel) -> Overview | None:
+def _is_described(latest: PublicationRecord | None, package: ListedPackage) -> bool:
+    """Whether the published entry describes this very package, as this version of the program describes packages.
+
+    An identity stands for card, model, background and evaluation, so none of them need be loaded to know.
+    """
+    if latest is None:
+        return False
+    entry = RegisterEntry.model_validate_json(latest.content)
+    return (
+        entry.model_sha256 == package.sha256
+        and entry.digest() == latest.sha256
+        and entry.overview is not None
+        and entry.overview.method == OVERVIEW_METHOD
+    )
+
+
+def _overview_of(model: "ExplainedModel") -> Overview | None:
+    # Summarising loads methods that a process with nothing to publish never needs.
+    from explainer.use_cases.summarise_model import overview_of  # noqa: PLC0415
+
+    return overview_of(model)
+
+
+def _kept_overview(latest: PublicationRecord | None, model: "ExplainedModel") -> Overview | None:
     """The overview that is published already, if it is that of this model; computing it takes longer than a start."""
     if latest is None:
         return None
@@ -69,8 +102,13 @@ def _kept_overview(latest: PublicationRecord | None, model: ExplainedModel) -> O
     return kept
 
 
-def _log_refused_models(service: Service) -> None:
-    for name, error in service.catalogue.failures.items():
+def log_refused_models(service: Service) -> None:
+    """Log every model that cannot be used, once for each reason.
+
+    Args:
+        service: The installation.
+    """
+    for name, error in service.failures.items():
         mark = sha256(f"model.refused\n{name}\n{error}".encode()).digest()
         with service.database.writing() as work:
             if work.access.was_noted(mark):

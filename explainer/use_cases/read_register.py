@@ -98,8 +98,8 @@ def _published(
 ) -> PublishedEntry:
     entry = RegisterEntry.model_validate_json(record.content)
     counts = work.decisions.counts_for(record.slug)
-    model = service.explained_models.get(record.slug)
-    failure = service.catalogue.failures.get(record.slug)
+    package = service.usable_packages.get(record.slug)
+    failure = service.failures.get(record.slug)
     return PublishedEntry(
         entry=entry,
         version=record.version,
@@ -112,6 +112,6 @@ def _published(
             diverted=public_count(counts.diverted),
             explanations=public_count(counts.explanations),
         ),
-        running=model is not None and model.package.sha256 == entry.model_sha256,
+        running=package is not None and package.sha256 == entry.model_sha256,
         running_problem=str(failure) if failure else None,
     )

@@ -1,7 +1,7 @@
 """Record a decision: check what the case system sent, score it with the pinned model, explain it, keep it."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,12 +13,14 @@ from explainer.explanations.numbers import ExplanationNumbers
 from explainer.transparency_log.log_entry import LogEvent
 from explainer.use_cases.callers import CaseSystem, actor_of
 from explainer.use_cases.decision_request import DecisionRequest, read_decision_request, stated
-from explainer.use_cases.explained_model import ExplainedModel
 from explainer.use_cases.idempotent_answers import kept_answer, repeatable_request
 from explainer.use_cases.log_writing import write_log_entry
 from explainer.use_cases.service import Service
 from explainer.use_cases.store_decision import store_decision
 from models.features import to_row
+
+if TYPE_CHECKING:
+    from explainer.use_cases.explained_model import ExplainedModel
 
 
 def record_decision(
@@ -47,7 +49,7 @@ def record_decision(
     if repeatable is not None and (before := kept_answer(service, repeatable)) is not None:
         return before
     _refuse_unusable_model(service, body)
-    cards = {slug: model.package.card for slug, model in service.explained_models.items()}
+    cards = {slug: package.card for slug, package in service.usable_packages.items()}
     request = read_decision_request(body, cards, now=service.clock())
     model = service.model(request.model)
     _refuse_other_score(service, caller, request, model)
@@ -63,7 +65,7 @@ def record_decision(
         return before
 
 
-def version_of(model: ExplainedModel) -> ModelVersion:
+def version_of(model: "ExplainedModel") -> ModelVersion:
     """The model version an installed package is."""
     card = model.package.card
     return ModelVersion(slug=card.slug, version=card.version, sha256=model.package.sha256)
@@ -76,7 +78,7 @@ def register_version_in_force(service: Service, slug: str) -> int:
     return latest.version if latest else 0
 
 
-def trustworthy_numbers(model: ExplainedModel, inputs: Mapping[str, Value]) -> ExplanationNumbers | None:
+def trustworthy_numbers(model: "ExplainedModel", inputs: Mapping[str, Value]) -> ExplanationNumbers | None:
     """Compute the numbers of a decision; None where they fail their own checks, so that a caseworker answers."""
     try:
         return model.numbers_for(inputs)
@@ -86,11 +88,13 @@ def trustworthy_numbers(model: ExplainedModel, inputs: Mapping[str, Value]) -> E
 
 def _refuse_unusable_model(service: Service, body: object) -> None:
     slug = body.get("model") if isinstance(body, dict) else None
-    if isinstance(slug, str) and slug in service.catalogue.failures:
-        service.catalogue.get(slug)
+    if isinstance(slug, str) and slug in service.failures:
+        service.model(slug)
 
 
-def _refuse_other_score(service: Service, caller: CaseSystem, request: DecisionRequest, model: ExplainedModel) -> None:
+def _refuse_other_score(
+    service: Service, caller: CaseSystem, request: DecisionRequest, model: "ExplainedModel"
+) -> None:
     if request.score_used is None:
         return
     row = to_row(model.package.card.features, request.inputs)
@@ -109,7 +113,7 @@ def _refuse_other_score(service: Service, caller: CaseSystem, request: DecisionR
     )
 
 
-def _decision(service: Service, request: DecisionRequest, model: ExplainedModel, outcome: ModelOutcome) -> Decision:
+def _decision(service: Service, request: DecisionRequest, model: "ExplainedModel", outcome: ModelOutcome) -> Decision:
     now = service.clock()
     circumstances = stated(request.special_circumstances)
     decided = request.outcome

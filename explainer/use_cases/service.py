@@ -2,14 +2,19 @@
 
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from explainer.settings import Settings
 from explainer.use_cases.decision_vault import Vault
-from explainer.use_cases.explained_model import ExplainedModel
 from explainer.use_cases.stores import Database
 from models.catalogue import Catalogue
+from models.errors import ModelUnusableError
+from models.listed_package import ListedPackage
+
+if TYPE_CHECKING:
+    from explainer.use_cases.explained_model import ExplainedModel
 
 RandomBytes = Callable[[int], bytes]
 
@@ -22,7 +27,9 @@ class Service:
         settings: Its settings.
         database: Opens units of work.
         catalogue: Which model packages are installed, and which of them cannot be used.
-        explained_versions: Every usable package, current or older, ready to explain, by slug and SHA-256.
+        explained_versions: Every installed package, current or older, ready to explain, by slug and SHA-256; looking
+            one up may take seconds the first time, and raises where it does not pass its verification.
+        refused_versions: Versions that did not pass their verification when they were first needed, and why.
         vault: Seals and opens what is personal.
         server_key: 32 bytes for HMACs over access codes and tokens.
         log_vkey: Public key of the log as a C2SP vkey.
@@ -33,7 +40,8 @@ class Service:
     settings: Settings
     database: Database
     catalogue: Catalogue
-    explained_versions: Mapping[tuple[str, str], ExplainedModel]
+    explained_versions: Mapping[tuple[str, str], "ExplainedModel"]
+    refused_versions: Mapping[tuple[str, str], ModelUnusableError] = field(default_factory=dict)
     vault: Vault
     server_key: bytes
     log_vkey: str
@@ -41,13 +49,25 @@ class Service:
     random_bytes: RandomBytes = secrets.token_bytes
 
     @property
-    def explained_models(self) -> Mapping[str, ExplainedModel]:
-        """The current version of every usable model, by slug."""
+    def usable_packages(self) -> Mapping[str, ListedPackage]:
+        """The current version of every model that has not been refused, by slug."""
         return {
-            slug: self.explained_versions[slug, package.sha256] for slug, package in self.catalogue.packages.items()
+            slug: package
+            for slug, package in self.catalogue.packages.items()
+            if (slug, package.sha256) not in self.refused_versions
         }
 
-    def model(self, slug: str) -> ExplainedModel:
+    @property
+    def failures(self) -> Mapping[str, ModelUnusableError]:
+        """Models and versions that cannot be used, by the name of their folder, and why."""
+        refused = {
+            self.catalogue.versions[key].folder.name: error
+            for key, error in self.refused_versions.items()
+            if key in self.catalogue.versions
+        }
+        return {**self.catalogue.failures, **refused}
+
+    def model(self, slug: str) -> "ExplainedModel":
         """The current version of a model.
 
         Args:
@@ -62,7 +82,27 @@ class Service:
         """
         return self.explained_versions[slug, self.catalogue.get(slug).sha256]
 
-    def model_of_version(self, slug: str, sha256: str) -> ExplainedModel:
+    def package_of_version(self, slug: str, sha256: str) -> ListedPackage:
+        """The package of a model version, without preparing it.
+
+        Args:
+            slug: Name of the model.
+            sha256: Identity of the package.
+
+        Returns:
+            The package, as it was listed at the start.
+
+        Raises:
+            ModelNotFoundError: If this version is no longer installed.
+            ModelUnusableError: If it did not pass its verification.
+        """
+        package = self.catalogue.get_version(slug, sha256)
+        refused = self.refused_versions.get((slug, sha256))
+        if refused is not None:
+            raise refused.with_traceback(None)
+        return package
+
+    def model_of_version(self, slug: str, sha256: str) -> "ExplainedModel":
         """The model version a decision was made with, never today's in its place.
 
         Args:
@@ -76,5 +116,4 @@ class Service:
             ModelNotFoundError: If this version is no longer installed.
             ModelUnusableError: If it did not pass its verification.
         """
-        package = self.catalogue.get_version(slug, sha256)
-        return self.explained_versions[slug, package.sha256]
+        return self.explained_versions[slug, self.package_of_version(slug, sha256).sha256]

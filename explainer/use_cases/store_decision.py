@@ -4,7 +4,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from explainer.decisions.access_code import code_digest, new_access_code
 from explainer.decisions.decision import ALLOWED_STEPS, Decision, DecisionStatus
@@ -22,7 +22,9 @@ from explainer.use_cases.log_writing import write_log_entry
 from explainer.use_cases.records import DecisionRecord, KeptDocumentRecord, LogRecord, TaskRecord
 from explainer.use_cases.service import Service
 from explainer.use_cases.stores import UnitOfWork
-from models.package import ModelPackage
+
+if TYPE_CHECKING:
+    from models.package import ModelPackage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,7 +71,7 @@ def store_decision(
     caller: Caller,
     decision: Decision,
     numbers: ExplanationNumbers | None,
-    package: ModelPackage,
+    package: "ModelPackage",
     *,
     repeatable: RepeatableRequest | None = None,
     issued_by: str | None = None,
@@ -145,7 +147,7 @@ def store_decision(
 
 
 def _documents_for_subject(
-    service: Service, decision: Decision, numbers: ExplanationNumbers, package: ModelPackage, *, key_id: str
+    service: Service, decision: Decision, numbers: ExplanationNumbers, package: "ModelPackage", *, key_id: str
 ) -> list[KeptDocumentRecord]:
     """What the person will be told, written and checked now; other audiences' texts are written when first asked for.
 

@@ -20,13 +20,10 @@ from explainer.attribution_methods.global_views import (
 from explainer.attribution_methods.method_choice import MethodName
 from explainer.attribution_methods.sampled_permutation import SampledPermutation
 from explainer.explanations.strength import DEFAULT_CUTOFFS, StrengthClass, Yardstick
-from explainer.register.overview import DIGITS, FeatureOverview, MeanScore, Overview
+from explainer.register.overview import DIGITS, OVERVIEW_METHOD, FeatureOverview, MeanScore, Overview
 from explainer.use_cases.explained_model import ExplainedModel
 from models.features import Feature, from_row
 from models.scoring_model import Scores
-
-OVERVIEW_METHOD = "overview/1"
-"""Changes with what is computed here; a published overview of another version is computed again."""
 
 SHOWN_FEATURES = 3
 """So many features get a partial dependence; more curves are not read."""
@@ -119,11 +116,14 @@ def round_values(feature: Feature, values: Scores, shares: Scores) -> Scores:
         shares: Shape (m,), positive.
 
     Returns:
-        Ascending, without repetition, at most seven; inside the range that the card allows.
+        Ascending, without repetition, at most seven, inside the range that the card allows; of categories the most
+        frequent ones.
     """
+    if feature.kind in ("category", "boolean"):
+        return _most_frequent(values, shares)
     grid = background_grid(values, shares, most=MOST_VALUES)
-    if feature.kind in ("category", "boolean") or not len(grid):
-        return np.unique(np.round(grid))
+    if not len(grid):
+        return grid
     finest = 1.0 if feature.kind == "integer" else 10.0**-feature.decimals
     typical = np.ptp(grid) / MOST_VALUES
     step = max(finest, 10.0 ** math.floor(math.log10(typical))) if typical > 0 else finest
@@ -131,3 +131,10 @@ def round_values(feature: Feature, values: Scores, shares: Scores) -> Scores:
     highest = np.inf if feature.maximum is None else feature.maximum
     rounded = np.round(np.round(grid / step) * step, DIGITS) + 0.0  # no minus before nought
     return np.unique(np.clip(rounded, lowest, highest))
+
+
+def _most_frequent(values: Scores, shares: Scores) -> Scores:
+    present = ~np.isnan(values)
+    known, place = np.unique(np.round(values[present]), return_inverse=True)
+    frequency = np.bincount(place, weights=shares[present], minlength=len(known))
+    return np.sort(known[np.argsort(-frequency, kind="stable")[:MOST_VALUES]])

@@ -1,8 +1,10 @@
-"""What every attribution method must do, whoever wrote it; each check is seen failing in test_attribution_methods."""
+"""What every attribution method must do, whoever wrote it; each check is seen failing on the broken twins."""
 
 import itertools
 import math
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +14,15 @@ from explainer.attribution_methods.method import AttributionComputer
 from explainer.attribution_methods.sampled_permutation import SampledPermutation
 from models.forest import Forest
 from models.scoring_model import ScoringModel
-from tests.conformance.small_forests import Split, as_shap_dictionary, forest, random_forest, random_rows
+from tests.conformance.small_forests import (
+    OWNERS,
+    Split,
+    as_shap_dictionary,
+    behind_preprocessing,
+    forest,
+    random_forest,
+    random_rows,
+)
 
 Numbers = NDArray[np.float64]
 Maker = Callable[[Forest, Numbers, Numbers], AttributionComputer]
@@ -26,6 +36,8 @@ SINGLE_TOLERANCE = 1e-6
 
 SHAP_TOLERANCE = 1e-6
 """shap's tree explainer stores parts of its sums in 32 bits."""
+
+THREADS = 16
 
 STANDARD_ERRORS = 5
 """A sampled contribution may miss the exact one by so many standard errors; by chance that is one in a million."""
@@ -51,6 +63,95 @@ def check_additivity(make: Maker, seed: int = 1) -> None:
     rows = random_rows(generator, 25, 6, missing=0.1)
     sums = computer.contributions_of(rows).sum(axis=1) + computer.expected_value
     np.testing.assert_allclose(sums, trees.additive_score(rows), rtol=0, atol=rounding_of(computer))
+
+
+def check_efficiency(make: Maker, seed: int = 10) -> None:
+    """Contributions add up to the score less the weighted mean score of the background, whatever the method says."""
+    generator = np.random.default_rng(seed)
+    trees = random_forest(generator, n_features=5, n_trees=10, depth=4)
+    background, weights = random_rows(generator, 60, 5), generator.uniform(0.1, 5, 60)
+    rows = random_rows(generator, 20, 5)
+    computer = make(trees, background, weights)
+    expected = trees.additive_score(rows) - np.average(trees.additive_score(background), weights=weights)
+    np.testing.assert_allclose(
+        computer.contributions_of(rows).sum(axis=1), expected, rtol=0, atol=rounding_of(computer)
+    )
+
+
+def check_values_on_thresholds(make: Maker, seed: int = 11) -> None:
+    """A value that equals a threshold goes left, in the case and in the background: up to, not below."""
+    generator = np.random.default_rng(seed)
+    trees = random_forest(generator, n_features=4, n_trees=10, depth=4)
+    # Thresholds are multiples of a quarter, and so is every value.
+    background, rows = (generator.integers(-4, 5, (count, 4)) / 4 for count in (30, 15))
+    weights = generator.uniform(0.1, 5, 30)
+    computer = make(trees, background, weights)
+    missed = np.abs(computer.contributions_of(rows) - brute_force(trees, background, weights, rows))
+    assert np.all(missed <= allowed(computer, rows))
+
+
+def check_missing_values(make: Maker, seed: int = 12) -> None:
+    """A missing value takes the branch that its node says, in the case and in the background."""
+    generator = np.random.default_rng(seed)
+    trees = random_forest(generator, n_features=4, n_trees=10, depth=4)
+    background, rows = random_rows(generator, 30, 4, missing=0.4), random_rows(generator, 15, 4, missing=0.4)
+    weights = generator.uniform(0.1, 5, 30)
+    computer = make(trees, background, weights)
+    missed = np.abs(computer.contributions_of(rows) - brute_force(trees, background, weights, rows))
+    assert np.all(missed <= allowed(computer, rows))
+
+
+def check_only_proportions_of_weights_count(make: Maker, seed: int = 13) -> None:
+    """Weights that are all seven and a half times as large change nothing."""
+    generator = np.random.default_rng(seed)
+    trees = random_forest(generator, n_features=4, n_trees=8, depth=4)
+    background, weights = random_rows(generator, 40, 4), generator.uniform(0.1, 5, 40)
+    rows = random_rows(generator, 10, 4)
+    one, other = make(trees, background, weights), make(trees, background, 7.5 * weights)
+    np.testing.assert_allclose(one.contributions_of(rows), other.contributions_of(rows), rtol=0, atol=TOLERANCE)
+    assert abs(one.expected_value - other.expected_value) <= TOLERANCE
+
+
+def check_weight_is_worth_copies(make: Maker, seed: int = 14) -> None:
+    """A row of weight three is worth three copies of it."""
+    generator = np.random.default_rng(seed)
+    trees = random_forest(generator, n_features=4, n_trees=8, depth=4)
+    background, rows = random_rows(generator, 30, 4), random_rows(generator, 10, 4)
+    times = generator.integers(1, 4, 30)
+    weighted = make(trees, background, times.astype(np.float64))
+    copied = make(trees, np.repeat(background, times, axis=0), np.ones(times.sum()))
+    missed = np.abs(weighted.contributions_of(rows) - copied.contributions_of(rows))
+    assert np.all(missed <= allowed(weighted, rows) + allowed(copied, rows))
+    assert abs(weighted.expected_value - copied.expected_value) <= TOLERANCE
+
+
+def check_threads_do_not_disturb_each_other(make: Maker, seed: int = 15) -> None:
+    """Sixteen threads that ask about different cases at once all get their own case's numbers, to the last bit."""
+    generator = np.random.default_rng(seed)
+    trees = random_forest(generator, n_features=4, n_trees=8, depth=4)
+    computer = make(trees, random_rows(generator, 40, 4), generator.uniform(0.1, 5, 40))
+    rows = random_rows(generator, 2 * THREADS, 4)
+    alone = [computer.contributions_of(row[np.newaxis]) for row in rows]
+    together = Barrier(THREADS)
+
+    def ask(thread: int) -> list[Numbers]:
+        together.wait()
+        return [computer.contributions_of(rows[case][np.newaxis]) for case in range(thread, len(rows), THREADS)]
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        for thread, found in enumerate(pool.map(ask, range(THREADS))):
+            assert all(np.array_equal(*pair) for pair in zip(found, alone[thread::THREADS], strict=True))
+
+
+def check_columns_of_one_feature_are_one_player(make: Maker, seed: int = 16) -> None:
+    """Columns that preprocessing makes from one raw feature join and leave together; only for forests."""
+    generator = np.random.default_rng(seed)
+    trees = behind_preprocessing(random_forest(generator, n_features=len(OWNERS), n_trees=8, depth=6))
+    background, rows = random_rows(generator, 30, 3, missing=0.1), random_rows(generator, 8, 3, missing=0.1)
+    weights = generator.uniform(0.1, 5, 30)
+    computer = make(trees, background, weights)
+    missed = np.abs(computer.contributions_of(rows) - brute_force(trees, background, weights, rows))
+    assert np.all(missed <= allowed(computer, rows))
 
 
 def check_expected_value(make: Maker, seed: int = 2) -> None:

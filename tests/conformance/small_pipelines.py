@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from skl2onnx import convert_sklearn
 from skl2onnx.common.data_types import FloatTensorType, Int64TensorType, StringTensorType
 from sklearn.compose import ColumnTransformer
-from sklearn.ensemble import GradientBoostingClassifier
+from sklearn.ensemble import ExtraTreesClassifier, GradientBoostingClassifier, RandomForestClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import MinMaxScaler, OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from models.card import ModelCard
 from tests.unit.models.cards import card_with_features, feature_data
@@ -74,9 +74,11 @@ def _cases(n_rows: int) -> tuple[pd.DataFrame, pd.Series]:
     return frame, odds + generator.normal(0, 0.3, n_rows)
 
 
-def _fitted(frame: pd.DataFrame, target: Any, classifier: Any, *, zipmap: bool = False) -> Pipeline:
+def _fitted(
+    frame: pd.DataFrame, target: Any, classifier: Any, *, zipmap: bool = False, encode: ColumnTransformer | None = None
+) -> Pipeline:
     counted = frame["children"].dtype == np.int64
-    encode = ColumnTransformer(
+    encode = encode or ColumnTransformer(
         [
             ("numbers", make_pipeline(SimpleImputer(), StandardScaler()), ["income", "age"]),
             ("texts", OneHotEncoder(handle_unknown="ignore", sparse_output=False), ["housing", "status"]),
@@ -102,6 +104,43 @@ def _fitted(frame: pd.DataFrame, target: Any, classifier: Any, *, zipmap: bool =
     rows = np.column_stack([np.asarray(columns[name], dtype=np.float64) for name in card.feature_names])
     chances = np.asarray(model.predict_proba(frame))
     return Pipeline(content, card, rows, chances[:, 1] if chances.shape[1] == 2 else chances)
+
+
+def random_pipeline(seed: int) -> Pipeline:
+    """Fit random preprocessing and random trees: numbers scaled, filled or not, texts and counts encoded or not."""
+    generator = np.random.default_rng(seed)
+    frame, odds = _cases(60)
+    frame = frame.iloc[generator.permutation(len(frame))].reset_index(drop=True)
+    numbers = [
+        StandardScaler(),
+        make_pipeline(SimpleImputer(strategy="median"), MinMaxScaler()),
+        "passthrough",
+    ]
+    texts = [
+        OneHotEncoder(handle_unknown="ignore", sparse_output=False),
+        OneHotEncoder(drop="first", sparse_output=False),
+        OrdinalEncoder(),
+    ]
+    counts = [OrdinalEncoder(), OneHotEncoder(sparse_output=False), "passthrough"]
+    encode = ColumnTransformer(
+        [
+            ("income", _drawn(generator, numbers), ["income"]),
+            ("age", _drawn(generator, numbers), ["age"]),
+            ("housing", _drawn(generator, texts), ["housing"]),
+            ("status", _drawn(generator, texts), ["status"]),
+            ("children", _drawn(generator, counts), ["children"]),
+        ]
+    )
+    size: dict[str, Any] = {"n_estimators": 4, "max_depth": 4, "random_state": seed % 1000}
+    trees = _drawn(
+        generator,
+        [GradientBoostingClassifier(**size), RandomForestClassifier(**size), ExtraTreesClassifier(**size)],
+    )
+    return _fitted(frame, (odds > odds.median()).astype(int), trees, encode=encode)
+
+
+def _drawn(generator: np.random.Generator, choices: list[Any]) -> Any:
+    return choices[int(generator.integers(len(choices)))]
 
 
 def with_plain_integers(make_node: Callable[..., onnx.NodeProto]) -> Callable[..., onnx.NodeProto]:

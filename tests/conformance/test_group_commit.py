@@ -9,7 +9,7 @@ import pytest
 
 from explainer.errors import LeafTooLargeError
 from explainer.storage.database import SqlDatabase
-from explainer.storage.group_commit import MAX_BATCH
+from explainer.transparency_log.group_commit import MAX_BATCH
 from explainer.transparency_log.log_entry import LogEvent
 from explainer.use_cases.records import Delivery, LogRecord, PreparedEntry
 from tests.conformance.records import an_entry, an_explanation, append_many, check_log, record_decision

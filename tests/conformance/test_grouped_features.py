@@ -6,11 +6,11 @@ import pytest
 from explainer.attribution_methods.compiled_leaf_tables import CompiledLeafTables
 from explainer.attribution_methods.deep_forest import DeepForest
 from explainer.attribution_methods.exact_forest import ExactForest
-from models.encoding import Encoding
 from models.forest import Forest, read_forest
 from models.onnx_model import OnnxModel
+from tests.conformance.broken_twins import SumsColumns
 from tests.conformance.checks_attribution import Maker, brute_force, rounding_of
-from tests.conformance.small_forests import random_forest, random_rows
+from tests.conformance.small_forests import OWNERS, behind_preprocessing, random_forest, random_rows
 from tests.conformance.small_pipelines import Pipeline, one_hot_pipeline
 
 
@@ -22,15 +22,6 @@ def pipeline() -> Pipeline:
 @pytest.fixture(scope="module")
 def forest(pipeline: Pipeline) -> Forest:
     return read_forest(pipeline.content, pipeline.card.features)
-
-
-def sum_of_columns(forest: Forest, background: np.ndarray, weights: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Make every column a player and add up: what is usually done, and is not exact for trees."""
-    apart = Forest(base_value=forest.base_value, trees=forest.trees, n_features=forest.n_columns)
-    found = ExactForest(apart, forest.encode(background).astype(float), weights).contributions_of(
-        forest.encode(rows).astype(float)
-    )
-    return np.stack([found[:, columns].sum(axis=1) for columns in forest.columns_of_feature], axis=1)
 
 
 METHODS: tuple[Maker, ...] = (ExactForest, CompiledLeafTables, DeepForest)
@@ -46,7 +37,7 @@ def test_contributions_of_a_one_hot_pipeline_are_those_of_all_coalitions(
     computer = make(forest, background, weights)
     found = computer.contributions_of(rows)
     np.testing.assert_allclose(found, truth, rtol=0, atol=rounding_of(computer))
-    twin = sum_of_columns(forest, background, weights, rows)
+    twin = SumsColumns(forest, background, weights).contributions_of(rows)
     assert np.abs(twin - truth).max() > 1e-3, "adding up columns is another game"
     runtime = OnnxModel(pipeline.content, pipeline.card).additive_score(rows)
     np.testing.assert_allclose(found.sum(axis=1) + computer.expected_value, runtime, rtol=0, atol=1e-5)
@@ -56,20 +47,10 @@ def test_contributions_of_a_one_hot_pipeline_are_those_of_all_coalitions(
 @pytest.mark.parametrize("seed", range(5))
 def test_columns_of_one_feature_are_one_player_in_random_forests(make: Maker, seed: int) -> None:
     generator = np.random.default_rng(seed)
-    owners = np.array([0, 1, 1, 2, 0, 2, 2], dtype=np.int32)
-
-    class Copies:
-        """Each column is its feature, shifted by the column's number: a coarse kind of preprocessing."""
-
-        def encode(self, rows: np.ndarray) -> np.ndarray:
-            return (rows[:, owners] + np.arange(len(owners)) / 4 - 0.75).astype(np.float32)
-
-    plain = random_forest(generator, n_features=len(owners), n_trees=8, depth=6)
-    encoding = Encoding(n_features=3, feature_of_column=owners, preprocessing=Copies())
-    trees = Forest(base_value=plain.base_value, trees=plain.trees, n_features=3, encoding=encoding)
+    trees = behind_preprocessing(random_forest(generator, n_features=len(OWNERS), n_trees=8, depth=6))
     background, rows = random_rows(generator, 30, 3, missing=0.1), random_rows(generator, 8, 3, missing=0.1)
     weights = generator.uniform(0.1, 5, 30)
     truth = brute_force(trees, background, weights, rows)
     computer = make(trees, background, weights)
     np.testing.assert_allclose(computer.contributions_of(rows), truth, rtol=0, atol=rounding_of(computer))
-    assert np.abs(sum_of_columns(trees, background, weights, rows) - truth).max() > 1e-3
+    assert np.abs(SumsColumns(trees, background, weights).contributions_of(rows) - truth).max() > 1e-3

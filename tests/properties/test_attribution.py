@@ -1,27 +1,33 @@
 """Shapley's axioms for random small forests, backgrounds and rows."""
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from explainer.attribution_methods.exact_forest import ExactForest
 from models.forest import Forest
-from tests.conformance.checks_attribution import TOLERANCE, brute_force
+from tests.conformance.checks_attribution import TOLERANCE, brute_force, rounding_of
 from tests.conformance.small_forests import random_forest, random_rows
+from tests.conformance.test_attribution_methods import EXACT_METHODS
 
 seeds = st.integers(0, 2**32 - 1)
 
 
-@settings(max_examples=40, deadline=None)
+@pytest.mark.parametrize("name", EXACT_METHODS)
+@settings(max_examples=20, deadline=None)
 @given(seed=seeds, n_features=st.integers(1, 5), n_trees=st.integers(1, 6), depth=st.integers(0, 6))
-def test_contributions_are_those_of_all_coalitions(seed: int, n_features: int, n_trees: int, depth: int) -> None:
+def test_contributions_are_those_of_all_coalitions(
+    name: str, seed: int, n_features: int, n_trees: int, depth: int
+) -> None:
     generator = np.random.default_rng(seed)
     trees = random_forest(generator, n_features=n_features, n_trees=n_trees, depth=depth)
     background = random_rows(generator, 12, n_features, missing=0.1)
     weights = generator.uniform(0.01, 10, 12)
     rows = random_rows(generator, 3, n_features, missing=0.1)
-    found = ExactForest(trees, background, weights).contributions_of(rows)
-    np.testing.assert_allclose(found, brute_force(trees, background, weights, rows), rtol=0, atol=TOLERANCE)
+    computer = EXACT_METHODS[name](trees, background, weights)
+    truth = brute_force(trees, background, weights, rows)
+    np.testing.assert_allclose(computer.contributions_of(rows), truth, rtol=0, atol=rounding_of(computer))
 
 
 @settings(max_examples=30, deadline=None)

@@ -1,14 +1,19 @@
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Barrier
 
 import numpy as np
 import pytest
 
 from explainer.attribution_methods.interactions import ForestInteractions
+from explainer.attribution_methods.method import AttributionComputer
 from explainer.decisions.decision import Value
-from explainer.errors import AdditivityError
+from explainer.errors import AdditivityError, UntrustworthyExplanationError
+from explainer.explanations.numbers import ExplanationNumbers
 from explainer.use_cases.explained_model import ExplainedModel
 from models.errors import InvalidInputError
+from tests.conformance.broken_twins import KeepsTheCaseInItself
+from tests.conformance.checks_attribution import THREADS
 from tests.conformance.small_forests import Split, forest
 from tests.conformance.small_packages import feature, small_package
 
@@ -69,6 +74,10 @@ def test_inputs_that_do_not_fit_the_card_are_refused(model: ExplainedModel) -> N
             ask({"income": 1.0, "rent": 1.0})
 
 
+def with_computer(model: ExplainedModel, computer: AttributionComputer) -> ExplainedModel:
+    return replace(model, methods=(replace(model.methods[0], computer=computer),))
+
+
 def test_a_broken_method_never_becomes_an_explanation(model: ExplainedModel) -> None:
     class OffByAThousandth:
         method, leaf_scale = model.computer.method, model.computer.leaf_scale
@@ -76,14 +85,60 @@ def test_a_broken_method_never_becomes_an_explanation(model: ExplainedModel) -> 
         contributions_of = staticmethod(model.computer.contributions_of)
 
     with pytest.raises(AdditivityError):
-        replace(model, methods=(replace(model.methods[0], computer=OffByAThousandth()),)).numbers_for(INPUTS)
+        with_computer(model, OffByAThousandth()).numbers_for(INPUTS)
 
 
-def test_many_threads_get_the_answers_one_thread_gets(model: ExplainedModel) -> None:
-    cases = [{**INPUTS, "income": 100.0 * number, "rent": 50 * number} for number in range(40)]
-    alone = [model.numbers_for(case) for case in cases]
-    with ThreadPoolExecutor(8) as pool:
-        assert list(pool.map(model.numbers_for, cases * 3)) == alone * 3
+CASES: list[dict[str, Value]] = [{**INPUTS, "income": 100.0 * number, "rent": 50 * number} for number in range(40)]
+
+
+def wrong_or_refused(model: ExplainedModel, expected: list[ExplanationNumbers], rounds: int = 3) -> int:
+    """Ask from 16 threads at once about different cases and count what is not the case's own answer."""
+    together = Barrier(THREADS)
+
+    def ask(thread: int) -> int:
+        together.wait()
+        missed = 0
+        for case in [*range(thread, len(CASES)), *range(thread)] * rounds:
+            try:
+                missed += model.numbers_for(CASES[case]) != expected[case]
+            except UntrustworthyExplanationError:
+                missed += 1
+        return missed
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        return sum(pool.map(ask, range(THREADS)))
+
+
+def test_sixteen_threads_get_the_answers_one_thread_gets(model: ExplainedModel) -> None:
+    assert wrong_or_refused(model, [model.numbers_for(case) for case in CASES]) == 0
+
+
+def test_a_method_that_keeps_the_case_in_itself_would_be_noticed(model: ExplainedModel) -> None:
+    background = model.package.background
+    shared = with_computer(model, KeepsTheCaseInItself(model.package.forest, background.rows, background.weights))
+    expected = [shared.numbers_for(case) for case in CASES]
+    assert expected == [model.numbers_for(case) for case in CASES], "alone it is right"
+    assert wrong_or_refused(shared, expected, rounds=1) > 0
+
+
+def test_contributions_that_another_thread_overwrote_are_refused_even_if_they_add_up(model: ExplainedModel) -> None:
+    class SwapsTwoFeatures:
+        method, leaf_scale = model.computer.method, model.computer.leaf_scale
+        expected_value = model.computer.expected_value
+
+        def contributions_of(self, rows: np.ndarray) -> np.ndarray:
+            return model.computer.contributions_of(rows)[:, [1, 0, 2]]
+
+    with pytest.raises(UntrustworthyExplanationError, match="Two computations of contribution number"):
+        with_computer(model, SwapsTwoFeatures()).numbers_for(INPUTS)
+
+
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_a_missing_value_is_refused_with_a_sentence_and_never_scored(model: ExplainedModel, missing: object) -> None:
+    inputs = {**INPUTS, "rent": missing}
+    for ask in (model.outcome_of, model.numbers_for, model.input_digest):
+        with pytest.raises(InvalidInputError, match=r"'rent' (is missing|must be a finite number)"):
+            ask(inputs)  # type: ignore[arg-type]  # what a caller must not send
 
 
 def test_interactions_of_a_case_are_those_of_its_forest(model: ExplainedModel) -> None:

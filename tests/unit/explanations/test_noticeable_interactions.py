@@ -16,9 +16,12 @@ from explainer.attribution_methods.noticeable_interactions import PreparedIntera
 from explainer.explanations.attribution import Attribution
 from explainer.explanations.interactions import CaseInteractions, Interaction
 from explainer.explanations.strength import Yardstick
-from models.forest import Forest
+from models.forest import Forest, read_forest
+from models.onnx_model import OnnxModel
 from tests.conformance.black_boxes import SmoothModel
 from tests.conformance.small_forests import Split, forest, random_forest, random_rows
+from tests.conformance.small_pipelines import one_hot_pipeline
+from tests.conformance.test_interactions import brute_force_pairs
 
 Numbers = NDArray[np.float64]
 
@@ -133,6 +136,39 @@ def test_models_get_the_computer_that_fits_or_a_reason() -> None:
     assert asked_too_often.computer == "takes_too_long"
     in_sums = PreparedInteractions.of_sum(GAME)
     assert told(in_sums) == CaseInteractions(none_because="details_add_up")
+
+
+def test_interactions_behind_preprocessing_are_confirmed_by_the_runtime() -> None:
+    pipeline = one_hot_pipeline()
+    trees = read_forest(pipeline.content, pipeline.card.features)
+    model = OnnxModel(pipeline.content, pipeline.card)
+    background, row = pipeline.rows[:100], pipeline.rows[120]
+    game = CoalitionGame(model.additive_score, background, np.ones(100))
+    exact = ExactForest(trees, background, np.ones(100))
+    attribution = Attribution(
+        contributions=tuple(exact.contributions_of(row[np.newaxis])[0].tolist()),
+        expected_value=exact.expected_value,
+        additive_score=float(model.additive_score(row[np.newaxis])[0]),
+        leaf_scale=exact.leaf_scale,
+        method=exact.method,
+    )
+    small_steps = yardstick(1e-3 * game.spread)
+    tables = PreparedInteractions.of_forest(trees, game)
+    walked = PreparedInteractions(computer=DeepInteractions(trees, background, np.ones(100)), game=game)
+    found = tables.noticeable(row, attribution, small_steps, pipeline.card.feature_names)
+    assert len(found.noticeable) == 3
+    expected = brute_force_pairs(trees, background, np.ones(100), row)
+    for one in found.noticeable:
+        first, second = map(pipeline.card.feature_names.index, one.features)
+        assert one.value == pytest.approx(expected[first, second])
+    again = walked.noticeable(row, attribution, small_steps, pipeline.card.feature_names)
+    assert [one.features for one in again.noticeable] == [one.features for one in found.noticeable]
+    other_case = PreparedInteractions.of_forest(
+        trees, CoalitionGame(model.additive_score, background[:50], np.ones(50))
+    )
+    assert other_case.noticeable(row, attribution, small_steps, pipeline.card.feature_names) == CaseInteractions(
+        none_because="not_confirmed"
+    )
 
 
 PAIR = Interaction(features=("a", "b"), value=0.5, strength="slight")

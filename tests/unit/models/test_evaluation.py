@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from models.errors import MalformedPackageError
-from models.evaluation import Evaluation, parse_evaluation
+from models.evaluation import CalibrationBin, Evaluation, parse_evaluation
+from models.wilson import wilson_interval
 from tests.unit.models.tree_models import WOHNGELD
 
 CONTENT = (WOHNGELD / "evaluation.json").read_bytes()
@@ -61,6 +62,9 @@ def test_what_was_not_measured_is_left_out() -> None:
     [
         (lambda d: d["calibration"][3].update(n=9), "fewer than 10"),
         (lambda d: d["calibration"][3].update(n=None), "left out"),
+        (lambda d: d["calibration"][3].update(interval=[0, 100]), "Wilson interval"),
+        (lambda d: d["calibration"][3].update(interval=d["calibration"][3]["interval"][::-1]), "Wilson interval"),
+        (lambda d: d["calibration"][3].update(favourable_per_100=99.5), "Wilson interval"),
         (lambda d: d["groups"][0].update(n=3), "fewer than 10"),
         (lambda d: d["groups"][0].update(reason={"de": "a", "en": "b"}), "says why"),
         (lambda d: d["calibration"].pop(4), "without gap"),
@@ -85,3 +89,17 @@ def test_nothing_but_a_malformed_package_error_comes_out_of_bad_bytes(content: b
 
 def test_an_evaluation_survives_json() -> None:
     assert Evaluation.model_validate_json(EVALUATION.model_dump_json()) == EVALUATION
+
+
+def test_intervals_may_be_rounded_to_whole_numbers_but_not_more() -> None:
+    valid = {"low": 0, "high": 1, "n": 92, "favourable_per_100": 92, "interval": (85, 96)}
+    assert CalibrationBin.model_validate(valid).interval == (85, 96)
+    with pytest.raises(ValueError, match=r"runs from 85\.1 to 96\.3"):
+        CalibrationBin.model_validate({**valid, "interval": (87, 96)})
+
+
+@pytest.mark.parametrize(("successes", "n"), [(0, 10), (3, 11), (37, 100), (889, 889), (1, 5000)])
+def test_wilsons_interval_is_the_one_of_others(successes: int, n: int) -> None:
+    scipy_stats = pytest.importorskip("scipy.stats", reason="scipy comes with the development dependencies")
+    theirs = scipy_stats.binomtest(successes, n).proportion_ci(confidence_level=0.95, method="wilson")
+    assert wilson_interval(successes, n) == pytest.approx((theirs.low, theirs.high), abs=1e-12)

@@ -118,3 +118,19 @@ def test_a_constant_for_each_column_is_refused() -> None:
     model.graph.output[0].name = "other"
     with pytest.raises(UnsupportedModelError, match="changed by Mul"):
         read_forest(model.SerializeToString())
+
+
+@pytest.mark.parametrize(("to", "is_read"), [(TensorProto.DOUBLE, True), (TensorProto.FLOAT16, False)])
+def test_a_cast_is_read_only_if_no_digit_is_lost(to: int, is_read: bool) -> None:
+    model = load_model_from_string(REGRESSOR.to_onnx())
+    model.graph.node.append(helper.make_node("Cast", ["scores"], ["other"], to=to))
+    model.graph.output[0].name = "other"
+    model.graph.output[0].type.tensor_type.elem_type = to
+    content = model.SerializeToString()
+    if is_read:
+        np.testing.assert_allclose(
+            read_forest(content).score(COLUMN), OnnxModel(content, CARD).score(COLUMN), atol=1e-6
+        )
+        return
+    with pytest.raises(UnsupportedModelError, match="changed by Cast"):
+        read_forest(content)

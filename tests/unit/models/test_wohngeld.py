@@ -7,11 +7,11 @@ from types import ModuleType
 import numpy as np
 import pytest
 
-from models.calibration import wilson_interval
 from models.forest import read_forest
 from models.onnx_model import OnnxModel
 from models.package import ModelPackage, load_package
 from models.statutory_rules import fired_on_rows
+from models.wilson import wilson_interval
 from tests.unit.models.tree_models import WOHNGELD, copy_of_wohngeld
 
 

@@ -304,7 +304,7 @@ def test_of_equally_strong_details_none_is_left_out_because_only_five_are_told()
 
 def test_similar_cases_are_told_in_counts_and_never_one_by_one() -> None:
     said = section_text(document_of("refused"), "reliability")
-    assert "Bei 85 von 100 dieser Fälle führt die Zahl zum selben Ergebnis." in said
+    assert "Bei 85 von 100 dieser Fälle führt die Zahl zum selben Ergebnis wie bei Ihnen." in said
     staff = section_text(document_of("refused", "caseworker", "en"), "reliability")
     assert "20 rows, which stand for 400 cases. In 85 out of 100 of them" in staff
     assert "1.1 typical spreads away" in staff

@@ -1,5 +1,6 @@
 """The key store: keys are durable, shared by threads and processes, and gone when they are destroyed."""
 
+import asyncio
 import os
 import random
 import sqlite3
@@ -230,3 +231,16 @@ def test_an_unreadable_key_store_is_our_error_and_does_not_last(store: KeyStore,
         store.get("a")
     hidden.rename(path)
     assert store.get("a") == key
+
+
+def test_keys_asked_for_together_are_made_together_and_a_destroyed_one_fails_alone(store: KeyStore) -> None:
+    store.destroy("gone")
+
+    async def together() -> list[bytes | BaseException]:
+        names = ["one", "gone", "two", "one"]
+        return await asyncio.gather(*map(store.get_or_create_together, names), return_exceptions=True)
+
+    first, gone, second, again = asyncio.run(together())
+    assert isinstance(gone, ErasedError)
+    assert first == again == store.get("one")
+    assert second == store.get("two")

@@ -210,12 +210,12 @@ def test_settings_come_from_a_file_and_the_environment_goes_first(tmp_path: Path
 def test_a_model_that_cannot_be_prepared_rests_and_the_others_go_on(
     start: Callable[[], Service], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuses(_package: object) -> ExplainedModel:
+    def refuses(_package: object, _cache: object) -> ExplainedModel:
         raise UnsupportedModelError("too deep", slug="wohngeld")
 
     monkeypatch.setattr(ExplainedModel, "prepare", refuses)
     service = start()
-    assert service.explained_models == {}
+    assert service.usable_packages == {}
     with pytest.raises(UnsupportedModelError):
         service.model("wohngeld")
-    assert service.catalogue.failures["wohngeld"].code == "model_not_supported"
+    assert service.failures["wohngeld"].code == "model_not_supported"

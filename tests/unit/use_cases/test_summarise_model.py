@@ -147,6 +147,11 @@ def test_model_that_is_only_asked_for_scores_has_no_overview() -> None:
         (feature("size", "integer"), np.array([1.4, 2.2, 2.6, np.nan]), [1, 2, 3]),
         (feature("level", decimals=2), np.array([0.004, 0.011, 0.5]), [0, 0.01, 0.5]),
         (feature("home", "category", categories=("a", "b", "c")), np.array([2.0, 0.0, 2.0]), [0, 2]),
+        (
+            feature("town", "category", categories=tuple("abcdefghij")),
+            np.array([0, 1, 2, 3, 3, 4, 4, 5, 5, 6, 6, 7, 7, 8, 8, 9, 9, np.nan]),
+            [3, 4, 5, 6, 7, 8, 9],
+        ),
         (feature("same"), np.array([7.0, 7.0]), [7]),
         (feature("missing"), np.array([np.nan, np.nan]), []),
         (feature("change"), np.array([-0.001, 250.0]), [0, 250]),

@@ -1,49 +1,49 @@
-"""Deliveries that ask at the same time share one transaction, one signature and one wait for the disk.
+"""What must be durable at the same moment shares one transaction and one wait for the disk.
 
-While one batch is being committed in a thread of its own, the event loop goes on and gathers the next. A delivery that
+While one batch is being committed in a thread of its own, the event loop goes on and gathers the next. An item that
 cannot be kept fails alone; a commit that fails is told to everyone who waits for it, and nothing of it is kept.
 """
 
 import asyncio
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from typing import Generic, TypeVar
 
-from explainer.use_cases.records import Delivery, LogRecord
-
-WriteBatch = Callable[[Sequence[Delivery]], Sequence[LogRecord | Exception]]
-"""Keeps a batch in one transaction: for each delivery its log record, or why it alone was not kept."""
+Item = TypeVar("Item")
+Kept = TypeVar("Kept")
 
 MAX_BATCH = 64
-"""Deliveries in one transaction: others that want to write wait no longer than this many take."""
+"""Items in one transaction: others that want to write wait no longer than this many take."""
 
 
-class GroupCommit:
-    """Gathers the deliveries of one event loop; another loop may use it once the first one is idle.
+class GroupCommit(Generic[Item, Kept]):
+    """Gathers the items of one event loop; another loop may use it once the first one is idle.
 
     Args:
-        write_batch: Called in one thread at a time.
+        write_batch: Keeps a batch in one transaction, and gives for each item what came of it or why it alone was not
+            kept. Called in one thread at a time.
     """
 
-    def __init__(self, write_batch: WriteBatch) -> None:
+    def __init__(self, write_batch: Callable[[Sequence[Item]], Sequence[Kept | Exception]]) -> None:
         self._write_batch = write_batch
-        self._waiting: list[tuple[Delivery, asyncio.Future[LogRecord]]] = []
+        self._waiting: list[tuple[Item, asyncio.Future[Kept]]] = []
         self._committing: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="group-commit")
 
-    async def keep(self, delivery: Delivery) -> LogRecord:
-        """Keep one delivery together with those of the same moment.
+    async def keep(self, item: Item) -> Kept:
+        """Keep one item together with those of the same moment.
 
         Args:
-            delivery: What must be kept before the answer leaves.
+            item: What must be durable before this returns.
 
         Returns:
-            Where its log entry stands; it has committed.
+            What came of it; it has committed.
 
         Raises:
             Exception: Whatever kept it, or its whole batch, from being committed.
         """
-        kept: asyncio.Future[LogRecord] = asyncio.get_running_loop().create_future()
-        self._waiting.append((delivery, kept))
+        kept: asyncio.Future[Kept] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, kept))
         if self._committing is None or self._committing.done():
             self._committing = asyncio.create_task(self._commit_all())
         return await kept
@@ -57,8 +57,9 @@ class GroupCommit:
         loop = asyncio.get_running_loop()
         while self._waiting:
             batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+            outcomes: Sequence[Kept | Exception]
             try:
-                outcomes = await loop.run_in_executor(self._thread, self._write_batch, [one for one, _ in batch])
+                outcomes = await loop.run_in_executor(self._thread, self._write_batch, [item for item, _ in batch])
             except Exception as error:  # noqa: BLE001 -- every waiter is told, whatever it was
                 outcomes = [error] * len(batch)
             for (_, kept), outcome in zip(batch, outcomes, strict=True):
