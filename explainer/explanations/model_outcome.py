@@ -54,7 +54,7 @@ def outcome_of_row(package: "ModelPackage", row: NDArray[np.float64]) -> ModelOu
     return outcomes_of_rows(package, row[np.newaxis])[0]
 
 
-def outcomes_of_rows(package: ModelPackage, rows: NDArray[np.float64]) -> tuple[ModelOutcome, ...]:
+def outcomes_of_rows(package: "ModelPackage", rows: NDArray[np.float64]) -> tuple[ModelOutcome, ...]:
     """Run rules and model on several cases; see :func:`outcome_of_row`.
 
     Args:
