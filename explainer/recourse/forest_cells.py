@@ -6,7 +6,7 @@ section 3, call the cells of one feature its levels).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -130,12 +130,6 @@ class ForestCells:
         """:attr:`feature` sorted by leaf, in as few bytes as it takes."""
         kind = np.int16 if len(self.splits) < np.iinfo(np.int16).max else np.int32
         return self.feature[self.by_leaf].astype(kind)
-
-    @property
-    def memory_bytes(self) -> int:
-        """Memory of the arrays."""
-        arrays = (getattr(self, one.name) for one in fields(self))
-        return sum(one.nbytes for one in arrays if isinstance(one, np.ndarray))
 
     def cells_of(self, row: Numbers) -> Positions:
         """Number the cells in which a raw row lies, each within its feature; shape (n_features,)."""

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from explainer.decisions.decision import Value
 from explainer.errors import CounterfactualError
 from explainer.explanations.counterfactual import Counterfactual
-from explainer.explanations.model_outcome import ModelOutcome, outcome_of_row, outcomes_of_rows
+from explainer.explanations.model_outcome import ModelOutcome, outcomes_of_rows
 from models.card import ModelCard
 from models.constraints import respected_on_rows
 from models.errors import InvalidInputError
@@ -94,12 +94,6 @@ class Verification:
                 raise CounterfactualError(f"A counterfactual must not change '{change.feature}'.")
             if self._inputs[change.feature] != change.before:
                 raise CounterfactualError(f"A counterfactual starts from another value of '{change.feature}'.")
-
-
-def verify_counterfactual(package: ModelPackage, inputs: Mapping[str, Value], counterfactual: Counterfactual) -> None:
-    """Check one counterfactual of one person; see :meth:`Verification.verify`."""
-    row = to_row(package.card.features, inputs)
-    Verification(package, inputs, row, outcome_of_row(package, row)).verify([counterfactual])
 
 
 def _check_constraints(card: ModelCard, columns: Mapping[str, int], before: Numbers, after: Numbers) -> None:

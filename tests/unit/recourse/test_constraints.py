@@ -1,6 +1,6 @@
 """Nobody is shown what cannot be: dependencies between features that the card declares are respected."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from explainer.explanations.counterfactual import Change, Counterfactual
 from explainer.explanations.model_outcome import outcome_of_row
 from explainer.recourse.case import Case
 from explainer.recourse.search import find_recourse
-from explainer.recourse.verification import verify_counterfactual
+from explainer.recourse.verification import Verification
 from models.card import ModelCard
 from models.constraints import moved_along
 from models.features import Feature, to_row
@@ -26,6 +26,12 @@ WIDE = ("either", 0, 10, 1)
 CHILDREN = {"at_most": {"feature": "children", "limit": "people", "plus": -1}}
 RENTS = {"together": {"feature": "rent", "also": "warm_rent"}}
 HOURS = {"fixed_sum": ["work", "care"]}
+
+
+def verify_counterfactual(package: ModelPackage, inputs: Mapping[str, Value], counterfactual: Counterfactual) -> None:
+    """Check one counterfactual as the search does."""
+    row = to_row(package.card.features, inputs)
+    Verification(package, inputs, row, outcome_of_row(package, row)).verify([counterfactual])
 
 
 def package_of(features: Sequence[Feature], trees: Forest, *constraints: dict[str, Any]) -> ModelPackage:
