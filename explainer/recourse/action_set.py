@@ -77,7 +77,7 @@ class SearchSpace:
         cells = _cells_of(package)
         if cells is not None and cells.many:
             ForestProfile.of(cells, rows[0]).score  # noqa: B018 -- compiles, so that nobody waits for it later
-        return cls(
+        space = cls(
             package=package,
             cells=cells,
             spreads=tuple(typical_spread(rows[:, column], weights) for column in columns),
@@ -90,6 +90,9 @@ class SearchSpace:
                 for name, moved in moved_along(card.constraints).items()
             },
         )
+        # Made now, so that the first person does not wait for them.
+        _ = space.action_moves, space.allowed_moves, space.disputable_moves
+        return space
 
     def depend(self, one: int, other: int) -> bool:
         """Say whether one of two features moves along with the other."""
