@@ -69,7 +69,7 @@ def package_with(levers: Levers) -> tuple[ModelPackage, NDArray[np.float64]]:
         card=card,
         sha256="0" * 64,
         model=model,
-        forest=trained.forest(),
+        reading=trained.forest(),
         background=Background(
             rows=background,
             weights=np.ones(BACKGROUND_ROWS),

@@ -22,7 +22,6 @@ from typing import Any
 
 import numpy as np
 
-from explainer.attribution_methods.compiled import compiled, inlined
 from explainer.attribution_methods.deep_forest_state import (
     ALONG,
     APART,
@@ -41,6 +40,7 @@ from explainer.attribution_methods.deep_forest_state import (
     behind,
     list_members,
 )
+from explainer.compiled import compiled, inlined
 
 
 @inlined

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from explainer.attribution_methods.compiled import inlined, lowest_bit, number_of_bits
+from explainer.compiled import inlined, lowest_bit, number_of_bits
 
 Array = Any
 """numpy array; numba infers element types."""

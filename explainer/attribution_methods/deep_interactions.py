@@ -20,8 +20,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from explainer.attribution_methods.compiled import compiled, inlined
 from explainer.attribution_methods.interactions import InteractionValues, Numbers
+from explainer.compiled import compiled, inlined
 from models.forest import Forest
 from models.scoring_model import Rows, Scores
 from models.tree import NO_CHILD

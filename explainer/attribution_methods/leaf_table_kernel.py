@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from explainer.attribution_methods.compiled import compiled, fetch_soon, inlined
 from explainer.attribution_methods.method_choice import BLOCK_ROWS
+from explainer.compiled import compiled, fetch_soon, inlined
 
 Array = Any
 """numpy array; numba infers element types."""

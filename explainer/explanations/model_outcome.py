@@ -51,28 +51,47 @@ def outcome_of_row(package: "ModelPackage", row: NDArray[np.float64]) -> ModelOu
     Returns:
         Outcome, score and rules.
     """
-    card, rows = package.card, row[np.newaxis]
-    fired = {rule.id: bool(fired_on_rows(rule, card.features, rows)[0]) for rule in rules_in_order(card)}
-    deciding = next((rule for rule in rules_in_order(card) if fired[rule.id]), None)
-    score: float | None = None
-    of_outcome: str | None = None
-    class_scores: tuple[float, ...] = ()
-    outcome = "" if deciding is None else deciding.outcome
-    if deciding is None or deciding.when == "after_score":
-        scores = package.model.score(rows)
-        by_score = outcomes_by_score(card, scores)[0]
-        outcome = outcome or by_score
-        score = float(scores[0].max())
-        if card.outcome_of_class:
-            of_outcome, class_scores = by_score, tuple(float(one) for one in scores[0])
-    return ModelOutcome(
-        outcome=outcome,
-        score=score,
-        fired_rules=tuple(fired.items()),
-        deciding_rule=deciding.id if deciding else None,
-        of_outcome=of_outcome,
-        class_scores=class_scores,
-    )
+    return outcomes_of_rows(package, row[np.newaxis])[0]
+
+
+def outcomes_of_rows(package: "ModelPackage", rows: NDArray[np.float64]) -> tuple[ModelOutcome, ...]:
+    """Run rules and model on several cases; see :func:`outcome_of_row`.
+
+    Args:
+        package: The verified package.
+        rows: Raw rows, shape (n_rows, n_features).
+
+    Returns:
+        One for each row.
+    """
+    card = package.card
+    rules = rules_in_order(card)
+    fired = [fired_on_rows(rule, card.features, rows).tolist() for rule in rules]
+    fired_of_rows = list(zip(*fired, strict=True)) if rules else [()] * len(rows)
+    deciding = [next((rule for rule, fires in zip(rules, one, strict=True) if fires), None) for one in fired_of_rows]
+    asked = [place for place, rule in enumerate(deciding) if rule is None or rule.when == "after_score"]
+    scores = dict(zip(asked, package.model.score(rows[asked]), strict=True)) if asked else {}
+    outcomes = []
+    for place, rule in enumerate(deciding):
+        outcome, score, of_outcome = "" if rule is None else rule.outcome, None, None
+        class_scores: tuple[float, ...] = ()
+        if place in scores:
+            by_score = outcomes_by_score(card, scores[place][np.newaxis])[0]
+            outcome, score = outcome or by_score, float(scores[place].max())
+            if card.outcome_of_class:
+                of_outcome, class_scores = by_score, tuple(float(one) for one in scores[place])
+        names = (one.id for one in rules)
+        outcomes.append(
+            ModelOutcome(
+                outcome=outcome,
+                score=score,
+                fired_rules=tuple(zip(names, fired_of_rows[place], strict=True)),
+                deciding_rule=None if rule is None else rule.id,
+                of_outcome=of_outcome,
+                class_scores=class_scores,
+            )
+        )
+    return tuple(outcomes)
 
 
 def outcomes_by_score(card: ModelCard, scores: NDArray[np.float64]) -> list[str]:

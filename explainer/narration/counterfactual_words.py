@@ -48,7 +48,7 @@ def no_counterfactual_part(narrator: Narrator) -> NoCounterfactualPart | None:
         closest = narrator.score(none.closest_score)
         # Nearer by less than is printed would be told as the person's own number.
         if closest != narrator.score(numbers.score):
-            sentence += " " + narrator.say("counterfactual.closest", score=closest)
+            sentence += " " + narrator.say("counterfactual.closest", score=closest, threshold=narrator.threshold)
     return NoCounterfactualPart(reason=none.reason, proven=none.proven, sentence=sentence)
 
 

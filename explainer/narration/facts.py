@@ -160,7 +160,10 @@ class Facts:
                 raise CounterfactualError("A counterfactual leads to the outcome the case already has.")
             if any(self.inputs.get(change.feature) != change.before for change in counterfactual.changes):
                 raise CounterfactualError("A counterfactual starts from values that are not those of the case.")
+        moved = [moved for constraint in self.card.constraints for moved in constraint.moved_along]
         for counterfactual in self.numbers.recourse.counterfactuals:
+            moves_along = {also for one, also, _ in moved if one in counterfactual.feature_names}
             for change in counterfactual.changes:
-                if features[change.feature].actionable is None or features[change.feature].protected:
+                feature = features[change.feature]
+                if feature.protected or (feature.actionable is None and feature.name not in moves_along):
                     raise CounterfactualError(f"'{change.feature}' must not be proposed as a change.")

@@ -151,16 +151,16 @@ class Narrator:
         return in_order(attribution.contributions, tolerance)
 
     def shown_counterfactuals(self) -> tuple[Counterfactual, ...]:
-        """The counterfactuals worth telling: two at most, more would bury the answer."""
+        """The counterfactuals worth telling: three at most, more would bury the answer."""
         return self.facts.numbers.recourse.counterfactuals[:MAX_COUNTERFACTUALS]
 
     def shown_disputed(self) -> tuple[Counterfactual, ...]:
-        """What other values of disputable features would have meant, two at most."""
+        """What other values of disputable features would have meant, three at most."""
         return self.facts.numbers.recourse.disputed[:MAX_COUNTERFACTUALS]
 
 
-MAX_COUNTERFACTUALS = 2
-"""No audience is told more than two: each one is checked and worth reading."""
+MAX_COUNTERFACTUALS = 3
+"""No audience is told more than three: each one is checked and worth reading."""
 
 
 def narrator_of(facts: Facts) -> Narrator:

@@ -175,7 +175,7 @@ PHRASE_KEYS: Mapping[str, Placeholders] = {
     "counterfactual.none_found": _both(""),
     "counterfactual.none_found_better_proven": _both(""),
     "counterfactual.none_found_better": _both(""),
-    "counterfactual.closest": _both("score"),
+    "counterfactual.closest": _both("score threshold"),
     "counterfactual.disputed_intro": _both(""),
     "data.intro.one": _both("count"),
     "data.intro.other": _both("count"),

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from explainer.recourse.cell_ranges import AllowedRange, cells_between
 from explainer.recourse.forest_cells import ForestCells, Positions
 from explainer.recourse.moves import FeatureMoves, MoveTable
+from explainer.recourse.score_profile import ForestProfile
 from explainer.recourse.value_grid import MAX_VALUES, values_shown
 from models.constraints import moved_along
 from models.features import FLOAT32_MAX, Feature
@@ -73,9 +74,12 @@ class SearchSpace:
         rows, weights, card = package.background.rows, package.background.weights, package.card
         columns = range(rows.shape[1])
         position = {name: place for place, name in enumerate(card.feature_names)}
-        return cls(
+        cells = _cells_of(package)
+        if cells is not None and cells.many:
+            ForestProfile.of(cells, rows[0]).score  # noqa: B018 -- compiles, so that nobody waits for it later
+        space = cls(
             package=package,
-            cells=_cells_of(package),
+            cells=cells,
             spreads=tuple(typical_spread(rows[:, column], weights) for column in columns),
             background_values=tuple(np.unique(rows[:, column]) for column in columns),
             read_by_model=package.features_used,
@@ -86,6 +90,13 @@ class SearchSpace:
                 for name, moved in moved_along(card.constraints).items()
             },
         )
+        # Made now, so that the first person does not wait for them.
+        _ = space.action_moves, space.allowed_moves, space.disputable_moves
+        return space
+
+    def depend(self, one: int, other: int) -> bool:
+        """Say whether one of two features moves along with the other."""
+        return other in self.followers.get(one, ()) or one in self.followers.get(other, ())
 
     @cached_property
     def without_dependencies(self) -> "SearchSpace":
@@ -94,9 +105,8 @@ class SearchSpace:
 
     @cached_property
     def matters(self) -> frozenset[int]:
-        """Positions of the features a change of which can matter: read by model or rules, or moving one that is."""
-        read = self.read_by_model | self.read_by_rules
-        return read | {one for one, moved in self.followers.items() if read & set(moved)}
+        """Positions of the features a change of which can matter: read by model or rules, or named by a constraint."""
+        return self.read_by_model | self.read_by_rules | self.bound
 
     @cached_property
     def looked_at_by_value(self) -> frozenset[int]:
@@ -140,6 +150,11 @@ class SearchSpace:
             cell = cells.first_cell[position] + cells.cells_of_values(position, lowest)
             moves.append(self._moves_of(position, lowest, highest, cell, by_cell=True, directions=_directions(feature)))
         return MoveTable.of(moves)
+
+    @cached_property
+    def has_thinned_values(self) -> bool:
+        """Whether there may be nearer values than the first that are tried of some feature."""
+        return not all(one.complete for one in (*self.actions.values(), *self.disputable.values()))
 
     @cached_property
     def disputable(self) -> Mapping[int, Candidates]:

@@ -97,11 +97,12 @@ class Beam:
         Returns:
             Changes, or None if values that may be shown do not do the same.
         """
-        case, moves, values = self._case, self._moves, {}
+        case, moves = self._case, self._moves
+        values: dict[int, int] = {}
         for place in range(len(moves.starts)):
             here = moves.of_feature(place)
             position = int(moves.position[here.start])
-            if row[position] != case.row[position]:
+            if row[position] != case.row[position] and not any(case.space.depend(position, one) for one in values):
                 nearest = int(np.argmin(np.abs(moves.value[here] - row[position])))
                 values[position] = here.start + nearest
         for position in sorted(values, key=lambda one: -float(moves.cost[values[one]])):
@@ -180,15 +181,12 @@ class Beam:
 
     def _without_changed(self, state: Expansion, least: Numbers) -> Numbers:
         """Leave out features that are changed already, or move along with one that is, or move one that is."""
-        followers, least = self._case.space.followers, least.copy()
+        least, space = least.copy(), self._case.space
         positions = self._moves.position[self._moves.starts]
-        for position, _ in state.values:
-            least[positions == position] = math.inf
-            for follower in followers.get(position, ()):
-                least[positions == follower] = math.inf
-            for other, moved in followers.items():
-                if position in moved:
-                    least[positions == other] = math.inf
+        for changed, _ in state.values:
+            least[positions == changed] = math.inf
+            if space.followers:
+                least[[space.depend(changed, int(position)) for position in positions]] = math.inf
         return least
 
     def _moved_back(self, found: Found) -> Found:

@@ -6,13 +6,17 @@ section 3, call the cells of one feature its levels).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.forest import Forest
 from models.tree import NO_CHILD
+
+MANY_DEMANDS = 20_000
+"""Up to here numpy takes less than a tenth of a millisecond for all of them."""
 
 Positions = NDArray[np.int64]
 Numbers = NDArray[np.float64]
@@ -37,6 +41,7 @@ class ForestCells:
         feature: Shape (n_demands,), ascending.
         first_demand: Shape (n_features + 1,), where the demands on each feature begin.
         by_leaf: Shape (n_demands,), the demands sorted by leaf.
+        place: Shape (n_demands,), where each demand stands there.
         first_by_leaf: Shape (n_leaves + 1,), where each leaf's begin there.
         value: Shape (n_leaves,), what each leaf adds, in the additive unit.
         tree: Shape (n_leaves,), tree of each leaf, ascending.
@@ -53,6 +58,7 @@ class ForestCells:
     feature: NDArray[np.int32]
     first_demand: Positions
     by_leaf: NDArray[np.int32]
+    place: NDArray[np.int32]
     first_by_leaf: Positions
     value: Numbers
     tree: Positions
@@ -97,17 +103,33 @@ class ForestCells:
             feature=feature.astype(np.int32),
             first_demand=np.searchsorted(feature, np.arange(forest.n_features + 1)),
             by_leaf=by_leaf,
+            place=np.argsort(by_leaf).astype(np.int32),
             first_by_leaf=np.searchsorted(leaf[by_leaf], np.arange(int((~dead).sum()) + 1)),
             value=path.value[~dead],
             tree=path.tree[~dead],
             base_value=forest.base_value,
         )
 
-    @property
-    def memory_bytes(self) -> int:
-        """Memory of the arrays."""
-        arrays = (getattr(self, one.name) for one in fields(self))
-        return sum(one.nbytes for one in arrays if isinstance(one, np.ndarray))
+    @cached_property
+    def many(self) -> bool:
+        """Whether there are so many demands that compiled code is worth loading."""
+        return len(self.low) > MANY_DEMANDS
+
+    @cached_property
+    def low_by_leaf(self) -> NDArray[np.signedinteger]:
+        """:attr:`low` sorted by leaf."""
+        return self.low[self.by_leaf]
+
+    @cached_property
+    def high_by_leaf(self) -> NDArray[np.signedinteger]:
+        """:attr:`high` sorted by leaf."""
+        return self.high[self.by_leaf]
+
+    @cached_property
+    def feature_by_leaf(self) -> NDArray[np.signedinteger]:
+        """:attr:`feature` sorted by leaf, in as few bytes as it takes."""
+        kind = np.int16 if len(self.splits) < np.iinfo(np.int16).max else np.int32
+        return self.feature[self.by_leaf].astype(kind)
 
     def cells_of(self, row: Numbers) -> Positions:
         """Number the cells in which a raw row lies, each within its feature; shape (n_features,)."""

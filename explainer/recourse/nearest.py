@@ -39,13 +39,24 @@ class Found:
         return tuple(position for position, _ in self.values)
 
 
-def nearest_singles(moves: Moves, judged: Judged) -> list[Found]:
-    """Give for each feature the nearest single move that reaches the outcome, nearest feature first."""
+def nearest_singles(moves: Moves, judged: Judged, at_most: int) -> list[Found]:
+    """Give for each feature the nearest single move that reaches the outcome, nearest feature first.
+
+    Args:
+        moves: The moves.
+        judged: Where they lead.
+        at_most: How many features are enough.
+
+    Returns:
+        At most so many.
+    """
     if not judged.reached.any():
         return []
     costs = np.where(judged.reached, moves.cost, math.inf)
     least, found = moves.least_of_each_feature(costs), []
-    for place in np.flatnonzero(least < math.inf):
+    for place in np.argsort(least, kind="stable")[:at_most]:
+        if least[place] == math.inf:
+            break
         here = moves.of_feature(int(place))
         # Of equal costs the first one wins: the lower value, so that the answer is always the same.
         best = here.start + int(np.argmin(costs[here]))
@@ -74,7 +85,7 @@ def refined(case: Case, found: Found, candidates: Candidates) -> Found:
     between = values_on_grid(min(last_without, best), max(last_without, best), candidates.step)
     between = between[between != own]
     moves = moves_to(case, position, between)
-    return next(iter(nearest_singles(moves, case.judge(case.profile, moves))), found)
+    return next(iter(nearest_singles(moves, case.judge(case.profile, moves), 1)), found)
 
 
 def moves_to(case: Case, position: int, values: Numbers) -> Moves:

@@ -7,7 +7,7 @@ left, and these are cut further where rules read the values themselves.
 
 import heapq
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, product
 from typing import Literal
@@ -15,10 +15,11 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from explainer.recourse.additive_proof import additive_rules_out
 from explainer.recourse.case import Case
 from explainer.recourse.cell_ranges import AllowedRange, CellRanges, middle_of
 from explainer.recourse.forest_bounds import ForestBounds
-from explainer.recourse.score_profile import ForestProfile
+from explainer.recourse.score_profile import AdditiveProfile, ForestProfile
 
 MAX_STARTS = 1_000
 """Boxes a proof may start with; where there are more combinations of features, nothing is proven."""
@@ -79,6 +80,9 @@ class Proof:
         self.witness: Numbers | None = None
         self._case = case
         self._waiting: list[tuple[float, int, _Box]] = []
+        if isinstance(case.profile, AdditiveProfile):
+            self.state = "proven" if additive_rules_out(case, case.profile, ranges, at_once) else "refuted"
+            return
         too_many = at_once is not None and math.comb(len(ranges), at_once) > MAX_STARTS
         if too_many or case.space.cells is None or not isinstance(case.profile, ForestProfile):
             self.state = "refuted"  # nobody knows where the score can jump, or there are too many sets of features
@@ -135,11 +139,24 @@ class Proof:
             stays = product((True, False), repeat=len(outside))
             choices = [(*inside, *(p for p, stay in zip(outside, one, strict=True) if not stay)) for one in stays]
         boxes = []
-        for changed in choices:
+        for changed in self._without_dependent_ones(choices):
             first, last = own.copy(), own.copy()
             first[list(changed)], last[list(changed)] = (end[list(changed)] for end in everything)
             boxes.append(self._box(first, last))
         return boxes
+
+    def _without_dependent_ones(self, choices: Iterable[tuple[int, ...]]) -> Iterator[tuple[int, ...]]:
+        """Split choices so that no feature changes by itself that moves along with another changed one."""
+        for changed in choices:
+            dependent = next((pair for pair in combinations(changed, 2) if self._depend(*pair)), None)
+            if dependent is None:
+                yield changed
+            else:
+                halves = [tuple(place for place in changed if place != left_out) for left_out in dependent]
+                yield from self._without_dependent_ones(half for half in halves if half)
+
+    def _depend(self, one: int, other: int) -> bool:
+        return self._case.space.depend(self._levers[one], self._levers[other])
 
     def _holds_own(self, place: int, ranges: CellRanges) -> bool:
         own = self._case.row[self._levers[place]]
@@ -168,9 +185,13 @@ class Proof:
         return self._case.target.short_of(scores)
 
     def _cells_of(self, values: Numbers, slots: Slots) -> Slots:
-        numbers = [one.cell[slots[:, place]] for place, one in enumerate(self._ranges)]
-        moved_along = range(len(self._ranges), len(self._varying))
-        numbers += [self._cells.cells_of_values(self._varying[place], values[:, place]) for place in moved_along]
+        moved_along = {also for one in self._levers for also in self._case.space.followers.get(one, ())}
+        numbers = [
+            self._cells.cells_of_values(position, values[:, place])
+            if position in moved_along
+            else self._ranges[place].cell[slots[:, place]]
+            for place, position in enumerate(self._varying)
+        ]
         return np.stack(numbers, axis=1)
 
     def _varying_values(self, boxes: Sequence[_Box]) -> tuple[Numbers, Numbers]:

@@ -7,7 +7,8 @@ models it is computed exactly without running the model, for all others the mode
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from types import ModuleType
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ from models.linear_model import AdditiveModel
 
 Numbers = NDArray[np.float64]
 
-_ONE_UNMET = 2.0**32
+_ONE_UNMET = 2.0**32  # the same in profile_kernel
 """Counts unmet demands of a leaf above this digit and adds up their numbers below it, exactly in 64 bits."""
 
 
@@ -64,7 +65,8 @@ class ForestProfile:
         cells: The forest.
         row: The row.
         own_cells: Shape (n_features,), its cells.
-        unmet: Shape (n_leaves,), for each leaf its number of unmet demands times 2**32 plus the sum of their numbers.
+        unmet: Shape (n_leaves,), for each leaf its number of unmet demands times 2**32 plus the sum of their places,
+            see ``ForestCells.place``.
     """
 
     cells: ForestCells
@@ -76,9 +78,13 @@ class ForestProfile:
     def of(cls, cells: ForestCells, row: Numbers) -> "ForestProfile":
         """Look at all demands of all leaves once."""
         own_cells = cells.cells_of(row)
+        if cells.many:
+            counted = np.empty(len(cells.value))
+            _kernel().count_unmet(own_cells, _demands_of(cells), counted)
+            return cls(cells=cells, row=row, own_cells=own_cells, unmet=counted)
         own = np.repeat(own_cells.astype(cells.low.dtype), np.diff(cells.first_demand))
         demands = np.flatnonzero((own < cells.low) | (own > cells.high))
-        unmet = np.bincount(cells.leaf[demands], weights=demands + _ONE_UNMET, minlength=len(cells.value))
+        unmet = np.bincount(cells.leaf[demands], weights=cells.place[demands] + _ONE_UNMET, minlength=len(cells.value))
         return cls(cells=cells, row=row, own_cells=own_cells, unmet=unmet.astype(np.float64, copy=False))
 
     def moved(self, position: int, value: float) -> "ForestProfile":
@@ -94,13 +100,15 @@ class ForestProfile:
         own_cells, unmet = self.own_cells.copy(), self.unmet.copy()
         own_cells[position] = after
         # No leaf has two demands on one feature.
-        unmet[cells.leaf[start + changed]] += np.where(is_unmet[changed], 1.0, -1.0) * (start + changed + _ONE_UNMET)
+        unmet[cells.leaf[start + changed]] += np.where(is_unmet[changed], 1.0, -1.0) * (
+            cells.place[start + changed] + _ONE_UNMET
+        )
         return ForestProfile(cells=cells, row=row, own_cells=own_cells, unmet=unmet)
 
     @cached_property
     def score(self) -> float:
         """The row's additive score."""
-        return self.cells.base_value + float(self.cells.value[self._reached_leaves].sum())
+        return self._scores[0]
 
     def scores_of(self, moves: Moves) -> Numbers:
         """Score single moves; see :meth:`ScoreProfile.scores_of`."""
@@ -109,10 +117,20 @@ class ForestProfile:
     @cached_property
     def scores_in_cells(self) -> Numbers:
         """The score with one feature moved to each of its cells, by the number of the cell."""
+        return self._scores[1]
+
+    @cached_property
+    def _scores(self) -> tuple[float, Numbers]:
+        """The row's own score, and :attr:`scores_in_cells`."""
         cells = self.cells
+        if cells.many:
+            scores = np.zeros(cells.first_cell[-1])
+            return _kernel().score_cells(self.unmet, _demands_of(cells), cells.base_value, scores), scores
+        reached = np.flatnonzero(self.unmet == 0)
+        own_score = cells.base_value + float(cells.value[reached].sum())
         single = np.flatnonzero((self.unmet >= _ONE_UNMET) & (self.unmet < 2 * _ONE_UNMET))
-        of_reached = cells.demands_of(self._reached_leaves)
-        demands = np.concatenate([of_reached, (self.unmet[single] - _ONE_UNMET).astype(np.int64)])
+        of_reached = cells.demands_of(reached)
+        demands = np.concatenate([of_reached, cells.by_leaf[(self.unmet[single] - _ONE_UNMET).astype(np.int64)]])
         values = cells.value[cells.leaf[demands]]
         offset = cells.first_cell[cells.feature[demands]]
         # Differences between neighbouring cells, summed up from the first cell of each feature to its last.
@@ -121,8 +139,8 @@ class ForestProfile:
         steps = np.bincount(places, weights=weights, minlength=int(cells.first_cell[-1]))
         n_features = len(cells.splits)
         depending = np.bincount(cells.feature[of_reached], weights=values[: len(of_reached)], minlength=n_features)
-        constant = self.score - depending
-        return np.repeat(constant, np.diff(cells.first_cell)) + np.cumsum(steps)
+        constant = own_score - depending
+        return own_score, np.repeat(constant, np.diff(cells.first_cell)) + np.cumsum(steps)
 
     def scores_of_pair(self, first: int, first_values: Numbers, second: int, second_values: Numbers) -> Numbers:
         """Score pairs of changes; see :meth:`ScoreProfile.scores_of_pair`.
@@ -138,9 +156,13 @@ class ForestProfile:
             start, end = cells.first_demand[position], cells.first_demand[position + 1]
             leaf, low, high = cells.leaf[start:end], cells.low[start:end], cells.high[start:end]
             own = self.own_cells[position]
-            lacking[leaf] -= np.where((own < low) | (own > high), np.arange(start, end) + _ONE_UNMET, 0.0)
+            lacking[leaf] -= np.where((own < low) | (own > high), cells.place[start:end] + _ONE_UNMET, 0.0)
             starts, ends = np.zeros(len(lacking), dtype=np.int64), np.full(len(lacking), len(wanted))
-            starts[leaf], ends[leaf] = np.searchsorted(wanted, low), np.searchsorted(wanted, high, side="right")
+            # How many of the wanted cells stand before each cell, and up to it.
+            is_wanted = np.zeros(len(cells.splits[position]) + 2, dtype=np.int64)
+            is_wanted[wanted + 1] = 1
+            before = np.cumsum(is_wanted)
+            starts[leaf], ends[leaf] = before[low], before[1:][high]
             places.append(place)
             ranges.append((starts, ends, len(wanted) + 1))
         leaves = np.flatnonzero(lacking == 0)
@@ -153,10 +175,6 @@ class ForestProfile:
         steps = np.bincount(corners, weights=weights, minlength=n_rows * width).reshape(n_rows, width)
         table = cells.base_value + np.cumsum(np.cumsum(steps, axis=0), axis=1)
         return np.asarray(table[np.ix_(*places)], dtype=np.float64)
-
-    @cached_property
-    def _reached_leaves(self) -> Positions:
-        return np.flatnonzero(self.unmet == 0)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -234,6 +252,19 @@ class AskedProfile:
         rows[:, first] = np.repeat(first_values, len(second_values))
         rows[:, second] = np.tile(second_values, len(first_values))
         return self.ask(rows).reshape(len(first_values), len(second_values))
+
+
+def _kernel() -> ModuleType:
+    """The compiled functions; they load numba, so only models that need them do."""
+    from explainer.recourse import profile_kernel  # noqa: PLC0415
+
+    return profile_kernel
+
+
+def _demands_of(cells: ForestCells) -> Any:
+    """The arrays that the compiled functions walk."""
+    demands = _kernel().Demands
+    return demands(*(getattr(cells, name) for name in demands._fields))
 
 
 def _with(row: Numbers, position: int, value: float) -> Numbers:

@@ -6,7 +6,7 @@ for every value the card allows, or it is not claimed. Sizes of changes are meas
 so that 10 euros of rent and 10 euros of assets do not count the same.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
 
 import numpy as np
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from explainer.decisions.decision import Value
 from explainer.explanations.counterfactual import Change, Counterfactual, NoCounterfactual, Recourse
-from explainer.explanations.model_outcome import ModelOutcome, outcome_of_row, rules_in_order
+from explainer.explanations.model_outcome import ModelOutcome, outcome_of_row, outcomes_of_rows, rules_in_order
 from explainer.recourse.action_set import SearchSpace
 from explainer.recourse.beam import Beam, different
 from explainer.recourse.case import Case
@@ -70,17 +70,13 @@ def find_recourse(
     now = outcome_of_row(package, row)
     search = Search(case_of(package, row, now, space), now, proof)
     found, proven, none = search.for_actions()
-    counterfactuals = tuple(search.counterfactual(one, inputs, proven=proven) for one in found)
+    counterfactuals = _with_features_of_their_own(search.counterfactuals(found, inputs, proven=proven))
     shown_alone = {one.positions[0] for one in found if len(one.values) == 1}
     wrong = [one for one in search.for_disputed_values() if one.positions[0] not in shown_alone]
-    disputed = tuple(
-        search.counterfactual(one, inputs, proven=True, correction=True) for one in wrong[:MAX_COUNTERFACTUALS]
-    )
+    disputed = search.counterfactuals(wrong[:MAX_COUNTERFACTUALS], inputs, proven=True, correction=True)
     verification = Verification(package, inputs, row, now)
-    for counterfactual in counterfactuals:
-        verification.verify(counterfactual)
-    for counterfactual in disputed:
-        verification.verify(counterfactual, correction=True)
+    verification.verify(counterfactuals)
+    verification.verify(disputed, correction=True)
     return Recourse(counterfactuals=counterfactuals, none=none, disputed=disputed)
 
 
@@ -113,7 +109,8 @@ class Search:
         if not could_matter(case, moves, self._now):
             return [], True, NoCounterfactual(reason="nothing_actionable", proven=True)
         root = case.judge(case.profile, moves)
-        found = [refined(case, one, candidates[one.positions[0]]) for one in nearest_singles(moves, root)]
+        enough = len(candidates) if case.space.has_thinned_values else MAX_COUNTERFACTUALS
+        found = [refined(case, one, candidates[one.positions[0]]) for one in nearest_singles(moves, root, enough)]
         if found:
             found.sort(key=lambda one: (one.cost, one.values))
             return found[:MAX_COUNTERFACTUALS], True, None
@@ -134,44 +131,49 @@ class Search:
         space = self._case.space
         alone = Case(space=space.without_dependencies, row=self._case.row, target=self._case.target)
         moves = alone.space.disputable_moves.moves_from(alone.row, self._case.own_cells)
-        found = nearest_singles(moves, alone.judge(self._case.profile, moves))
+        # As many again, because those that are shown as options are left out.
+        enough = len(space.disputable) if space.has_thinned_values else 2 * MAX_COUNTERFACTUALS
+        found = nearest_singles(moves, alone.judge(self._case.profile, moves), enough)
         found = [refined(alone, one, space.disputable[one.positions[0]]) for one in found]
         return sorted(found, key=lambda one: (one.cost, one.values))
 
-    def counterfactual(
-        self, found: Found, inputs: Mapping[str, Value], *, proven: bool, correction: bool = False
-    ) -> Counterfactual:
-        """Put what was found into the person's terms, with the outcome that rules and model really give."""
+    def counterfactuals(
+        self, found: Sequence[Found], inputs: Mapping[str, Value], *, proven: bool, correction: bool = False
+    ) -> tuple[Counterfactual, ...]:
+        """Put what was found into the person's terms, with the outcomes that rules and model really give."""
         package, case = self._case.space.package, self._case
-        row = case.row.copy()
+        if not found:
+            return ()
         if correction:
-            row[list(found.positions)] = [value for _, value in found.values]
+            rows = np.tile(case.row, (len(found), 1))
+            for row, one in zip(rows, found, strict=True):
+                row[list(one.positions)] = [value for _, value in one.values]
         else:
-            row = case.row_with(dict(found.values))
-        places = np.flatnonzero(row != case.row)
-        features = [package.card.features[place] for place in places]
-        values, after = from_row(features, row[places]), outcome_of_row(package, row)
-        return Counterfactual(
-            changes=tuple(Change(feature=name, before=inputs[name], after=value) for name, value in values.items()),
-            score=after.score,
-            outcome=after.outcome,
-            fewest_changes_proven=proven,
-        )
+            rows = np.stack([case.row_with(dict(one.values)) for one in found])
+        told = []
+        for row, after in zip(rows, outcomes_of_rows(package, rows), strict=True):
+            places = np.flatnonzero(row != case.row)
+            values = from_row([package.card.features[place] for place in places], row[places])
+            changes = (Change(feature=name, before=inputs[name], after=value) for name, value in values.items())
+            told.append(
+                Counterfactual(
+                    changes=tuple(changes), score=after.score, outcome=after.outcome, fewest_changes_proven=proven
+                )
+            )
+        return tuple(told)
 
     def _nearest_pairs(self, moves: Moves) -> list[Found]:
         """Look at all pairs of features exactly, where they are few enough."""
         case = self._case
-        lines = [moves.only(np.arange(len(moves))[moves.of_feature(place)]) for place in range(len(moves.starts))]
-        sizes = np.array([len(one) for one in lines])
+        sizes = np.diff(np.append(moves.starts, len(moves)))
         if (sizes.sum() ** 2 - (sizes**2).sum()) / 2 > MAX_PAIR_CELLS:
             return []
-        pairs = [pair for pair in combinations(lines, 2) if not self._depend(*(int(one.position[0]) for one in pair))]
+        lines = [moves.only(moves.position == position) for position in moves.position[moves.starts]]
+        pairs = [
+            pair for pair in combinations(lines, 2) if not case.space.depend(*(int(one.position[0]) for one in pair))
+        ]
         found = [pair for pair in (nearest_pair(case, *one) for one in pairs) if pair is not None]
         return different(sorted(found, key=lambda one: (one.cost, one.values)), MAX_COUNTERFACTUALS)
-
-    def _depend(self, one: int, other: int) -> bool:
-        followers = self._case.space.followers
-        return other in followers.get(one, ()) or one in followers.get(other, ())
 
     def _fewer_are_ruled_out(self, at_once: int) -> bool:
         if at_once > 2 or not self._singles_are_ruled_out():  # noqa: PLR2004 - sets of three are too many to wait for
@@ -203,6 +205,14 @@ class Search:
             if same_side and abs(score - threshold) < abs(best - threshold) - package.score_tolerance:
                 best = score
         return None if best == own else best
+
+
+def _with_features_of_their_own(counterfactuals: Iterable[Counterfactual]) -> tuple[Counterfactual, ...]:
+    """Leave out what changes the same features as one before: of two that move each other, either can be the first."""
+    first: dict[frozenset[str], Counterfactual] = {}
+    for one in counterfactuals:
+        first.setdefault(one.feature_names, one)
+    return tuple(first.values())
 
 
 def could_matter(case: Case, moves: Moves, now: ModelOutcome) -> bool:

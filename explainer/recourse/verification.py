@@ -1,6 +1,6 @@
 """Proves a counterfactual: rules and model are run again on the changed values."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from explainer.decisions.decision import Value
 from explainer.errors import CounterfactualError
 from explainer.explanations.counterfactual import Counterfactual
-from explainer.explanations.model_outcome import ModelOutcome, outcome_of_row
+from explainer.explanations.model_outcome import ModelOutcome, outcomes_of_rows
 from models.card import ModelCard
 from models.constraints import respected_on_rows
 from models.errors import InvalidInputError
@@ -35,18 +35,34 @@ class Verification:
         self._package, self._inputs, self._row, self._now = package, inputs, row, now
         self._columns = {name: place for place, name in enumerate(package.card.feature_names)}
 
-    def verify(self, counterfactual: Counterfactual, *, correction: bool = False) -> None:
-        """Check that a counterfactual is true and may be shown.
+    def verify(self, counterfactuals: Sequence[Counterfactual], *, correction: bool = False) -> None:
+        """Check that counterfactuals are true and may be shown.
 
         Args:
-            counterfactual: What is claimed about the person.
-            correction: Whether it is about a value that may be wrong: it is corrected alone, whatever depends on it.
+            counterfactuals: What is claimed about the person.
+            correction: Whether they are about values that may be wrong: these are corrected alone, whatever depends on
+                them.
 
         Raises:
-            CounterfactualError: If it starts from other values than the person's, changes a feature that must not be
+            CounterfactualError: If one starts from other values than the person's, changes a feature that must not be
                 changed, gives values the card does not allow, breaks a constraint of the card, or does not lead to the
                 outcome and score it states.
         """
+        if not counterfactuals:
+            return
+        rows = np.stack([self._changed_row(one, correction=correction) for one in counterfactuals])
+        for counterfactual, after in zip(counterfactuals, outcomes_of_rows(self._package, rows), strict=True):
+            if after.outcome != counterfactual.outcome or after.outcome == self._now.outcome:
+                raise CounterfactualError(
+                    f"A counterfactual promises '{counterfactual.outcome}' instead of '{self._now.outcome}'; rules and "
+                    f"model give '{after.outcome}'."
+                )
+            if not _same_score(after.score, counterfactual.score, self._package.score_tolerance):
+                raise CounterfactualError(
+                    f"A counterfactual states the score {counterfactual.score}; it is {after.score}."
+                )
+
+    def _changed_row(self, counterfactual: Counterfactual, *, correction: bool) -> Numbers:
         card = self._package.card
         self._check_starts(counterfactual)
         changed = {change.feature: change.after for change in counterfactual.changes}
@@ -58,14 +74,7 @@ class Verification:
             raise CounterfactualError(f"A counterfactual leads to values the card refuses: {error}") from error
         if not correction:
             _check_constraints(card, self._columns, self._row, row)
-        after = outcome_of_row(self._package, row)
-        if after.outcome != counterfactual.outcome or after.outcome == self._now.outcome:
-            raise CounterfactualError(
-                f"A counterfactual promises '{counterfactual.outcome}' instead of '{self._now.outcome}'; rules and "
-                f"model give '{after.outcome}'."
-            )
-        if not _same_score(after.score, counterfactual.score, self._package.score_tolerance):
-            raise CounterfactualError(f"A counterfactual states the score {counterfactual.score}; it is {after.score}.")
+        return row
 
     def _check_starts(self, counterfactual: Counterfactual) -> None:
         card = self._package.card
@@ -85,12 +94,6 @@ class Verification:
                 raise CounterfactualError(f"A counterfactual must not change '{change.feature}'.")
             if self._inputs[change.feature] != change.before:
                 raise CounterfactualError(f"A counterfactual starts from another value of '{change.feature}'.")
-
-
-def verify_counterfactual(package: ModelPackage, inputs: Mapping[str, Value], counterfactual: Counterfactual) -> None:
-    """Check one counterfactual of one person; see :meth:`Verification.verify`."""
-    row = to_row(package.card.features, inputs)
-    Verification(package, inputs, row, outcome_of_row(package, row)).verify(counterfactual)
 
 
 def _check_constraints(card: ModelCard, columns: Mapping[str, int], before: Numbers, after: Numbers) -> None:

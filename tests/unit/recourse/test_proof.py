@@ -226,6 +226,11 @@ def test_rules_are_proven_at_every_value_not_only_on_the_step() -> None:
     assert proven_with_rules(({"less": [square, -0.1]}, "granted"))
 
 
+def test_a_proof_that_ignores_a_rule_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Proof, "_possible", lambda self, _, shortfalls: shortfalls <= self._case.tolerance)
+    assert proven_with_rules(({"equal": [{"feature": "one"}, 0.123]}, "granted")), "0.123 grants"
+
+
 def test_rules_that_exclude_each_other_are_seen_to_leave_nothing() -> None:
     one = {"feature": "one"}
     both = {"all": [{"greater": [one, 0.7]}, {"less_or_equal": [one, 0.7]}]}

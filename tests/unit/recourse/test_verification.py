@@ -1,3 +1,4 @@
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -6,16 +7,24 @@ import pytest
 from explainer.decisions.decision import Value
 from explainer.errors import CounterfactualError
 from explainer.explanations.counterfactual import Change, Counterfactual
+from explainer.explanations.model_outcome import outcome_of_row
 from explainer.recourse import search
 from explainer.recourse.nearest import Found
 from explainer.recourse.search import find_recourse
-from explainer.recourse.verification import verify_counterfactual
+from explainer.recourse.verification import Verification
+from models.features import to_row
 from models.package import ModelPackage
 from tests.conformance.small_forests import Split, forest
 from tests.conformance.small_packages import feature, small_package
 
 INPUTS: dict[str, Value] = {"income": 1800, "rent": 600, "origin": 1}
 RULE = {"id": "much", "condition": {"greater": [{"feature": "rent"}, 2000]}, "outcome": "refused"}
+
+
+def verify_counterfactual(package: ModelPackage, inputs: Mapping[str, Value], counterfactual: Counterfactual) -> None:
+    """Check one counterfactual as the search does."""
+    row = to_row(package.card.features, inputs)
+    Verification(package, inputs, row, outcome_of_row(package, row)).verify([counterfactual])
 
 
 @pytest.fixture(scope="module")

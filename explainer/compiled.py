@@ -1,7 +1,8 @@
 """The one place that says how functions are compiled to machine code; importing it loads numba.
 
 numba keeps machine code beside the source and takes it as valid while the file of the compiled function is unchanged,
-even if what it is made of in other files has changed. So the fingerprint of all files here is part of the name.
+even if what it is made of in other files has changed. So the fingerprint of all files beside it, and of this one, is
+part of the name.
 """
 
 from collections.abc import Callable
@@ -23,7 +24,7 @@ njit: Any = numba.njit
 
 
 def sources_fingerprint(folder: Path) -> str:
-    """Fingerprint of all Python files of a folder: machine code made of others must not be used.
+    """Fingerprint of all Python files of a folder and of this file: machine code made of others must not be used.
 
     Args:
         folder: Folder with sources.
@@ -32,7 +33,7 @@ def sources_fingerprint(folder: Path) -> str:
         Twelve hexadecimal digits.
     """
     whole = sha256()
-    for path in sorted(folder.glob("*.py")):
+    for path in (Path(__file__), *sorted(folder.glob("*.py"))):
         whole.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return whole.hexdigest()[:12]
 
@@ -49,7 +50,7 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     Returns:
         The compiled function.
     """
-    function.__qualname__ += f"_{sources_fingerprint(Path(__file__).parent)}"
+    function.__qualname__ += f"_{sources_fingerprint(Path(function.__code__.co_filename).parent)}"
     try:
         kept: Callable[P, R] = njit(cache=True, nogil=True, _nrt=False)(function)
     except RuntimeError:
