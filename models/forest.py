@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from models.encoding import Columns, Encoding
 from models.errors import MalformedPackageError, ModelFeaturesMismatchError
 from models.features import Feature
-from models.links import OVER_ALL_OUTPUTS, Link, apply_link, logistic
+from models.links import Link, apply_link, link_of_one_output, logistic
 from models.onnx_graph import ScoringGraph
 from models.onnx_model import OnnxPreprocessing
 from models.onnx_outputs import read_outputs
@@ -126,15 +126,14 @@ class Forest:
         Raises:
             ModelFeaturesMismatchError: If there is no such output.
         """
-        if not 0 <= output < self.n_outputs:
-            raise ModelFeaturesMismatchError(f"The model has {self.n_outputs} outputs, there is no output {output}.")
+        link = link_of_one_output(self.link, output, self.n_outputs)
         if self.n_outputs == 1:
             return self
         return replace(
             self,
             base_value=self.base_value + self.output_base_values[output],
             trees=_without_idle_trees([tree.for_output(output) for tree in self.trees]),
-            link="identity" if self.link in OVER_ALL_OUTPUTS else self.link,
+            link=link,
             output_base_values=(),
         )
 

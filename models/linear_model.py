@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models.encoding import Encoding
 from models.errors import MalformedPackageError, ModelFeaturesMismatchError
-from models.links import OVER_ALL_OUTPUTS, Link, apply_link
+from models.links import Link, apply_link, link_of_one_output
 from models.scoring_model import Rows, Scores, ScoringModel, refuse_row_width, value_not_known
 
 
@@ -112,15 +112,14 @@ class LinearModel:
         Raises:
             ModelFeaturesMismatchError: If there is no such output.
         """
-        if not 0 <= output < self.n_outputs:
-            raise ModelFeaturesMismatchError(f"The model has {self.n_outputs} outputs, there is no output {output}.")
+        link = link_of_one_output(self.link, output, self.n_outputs)
         if self.n_outputs == 1:
             return self
         return replace(
             self,
             intercepts=self.intercepts[output : output + 1],
             coefficients=self.coefficients[output : output + 1],
-            link="identity" if self.link in OVER_ALL_OUTPUTS else self.link,
+            link=link,
         )
 
     def parts_of(self, rows: Rows) -> Rows:

@@ -5,6 +5,7 @@ from typing import Literal
 
 import numpy as np
 
+from models.errors import ModelFeaturesMismatchError
 from models.scoring_model import Scores
 
 Link = Literal["logistic", "identity", "softmax", "softmax_zero", "probit", "exp", "logistic_shares"]
@@ -71,6 +72,25 @@ def probit(additive: Scores) -> Scores:
         half = 2 / (np.pi * _WINITZKI) + logarithm / 2
         quantiles: Scores = np.sqrt(2) * np.sign(value) * np.sqrt(np.sqrt(half**2 - logarithm / _WINITZKI) - half)
     return quantiles
+
+
+def link_of_one_output(link: Link, output: int, n_outputs: int) -> Link:
+    """Give the link of one of several outputs, as if it were the only one.
+
+    Args:
+        link: Of all outputs.
+        output: Position of the class or target.
+        n_outputs: How many there are.
+
+    Returns:
+        The same link; ``identity`` for one over all outputs, which cannot be computed from one of them alone.
+
+    Raises:
+        ModelFeaturesMismatchError: If there is no such output.
+    """
+    if not 0 <= output < n_outputs:
+        raise ModelFeaturesMismatchError(f"The model has {n_outputs} outputs, there is no output {output}.")
+    return "identity" if n_outputs > 1 and link in OVER_ALL_OUTPUTS else link
 
 
 _LINKS: Mapping[Link, Callable[[Scores], Scores]] = {

@@ -12,8 +12,8 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from models.errors import MalformedPackageError, ModelFeaturesMismatchError, UnsupportedModelError
-from models.links import OVER_ALL_OUTPUTS, Link, apply_link
+from models.errors import MalformedPackageError, UnsupportedModelError
+from models.links import Link, apply_link, link_of_one_output
 from models.scoring_model import Rows, Scores
 
 MAX_FEATURES_PER_TERM = 2
@@ -105,15 +105,14 @@ class TermModel:
         Raises:
             ModelFeaturesMismatchError: If there is no such output.
         """
-        if not 0 <= output < self.n_outputs:
-            raise ModelFeaturesMismatchError(f"The model has {self.n_outputs} outputs, there is no output {output}.")
+        link = link_of_one_output(self.link, output, self.n_outputs)
         if self.n_outputs == 1:
             return self
         return replace(
             self,
             intercepts=self.intercepts[output : output + 1],
             terms=self.terms.for_output(output),
-            link="identity" if self.link in OVER_ALL_OUTPUTS else self.link,
+            link=link,
         )
 
     def additive_score(self, rows: Rows) -> Scores:
