@@ -11,6 +11,7 @@ from typing import Protocol
 from explainer.decisions.decision import DecisionStatus
 from explainer.transparency_log.log_entry import LogEntry
 from explainer.transparency_log.tiles import TileReader
+from explainer.use_cases.callers import CaseSystem
 from explainer.use_cases.records import (
     AnswerRecord,
     ApiKeyRecord,
@@ -263,6 +264,9 @@ class Database(Protocol):
 
     def register_version_in_force(self, slug: str) -> int:
         """Number of the newest published version of one register entry, 0 before the first."""
+
+    def case_system(self, digest: bytes) -> CaseSystem | None:
+        """The case system whose API key has this digest and is not revoked, or None."""
 
     async def deliver(self, delivery: Delivery) -> LogRecord:
         """Keep a delivery in one transaction with others of the same moment; returns when it has committed."""
