@@ -12,10 +12,17 @@ import typer
 import uvicorn
 
 from explainer.app import LOG_KEY_FILE, build_service, create_app, package_folders, prepared_models
-from explainer.errors import SettingsError, VerificationError
+from explainer.errors import SettingsError
 from explainer.settings import Settings, load_settings
 from explainer.transparency_log.log_key import load_or_create_log_key
-from explainer.transparency_log.verify import fetcher_for, verify_log
+from explainer.transparency_log.verify import (
+    NotVerifiedError,
+    fetcher_for,
+    is_bundle,
+    opener_for,
+    verify_bundle,
+    verify_log,
+)
 from explainer.use_cases.grant_access import add_case_system, add_staff
 from models.catalogue import Catalogue
 from models.errors import KlarbescheidError
@@ -112,7 +119,7 @@ def check_models(slugs: Annotated[list[str] | None, typer.Argument()] = None, *,
 @log_app.command("verify")
 def verify(
     address: Annotated[
-        str | None, typer.Argument(help="Address or folder of the log; this installation's own when left out.")
+        str | None, typer.Argument(help="Address, folder or bundle of the log; this installation's own when left out.")
     ] = None,
     vkey: Annotated[
         str | None, typer.Argument(help="Public key of the log; this installation's own when left out.")
@@ -131,13 +138,17 @@ def verify(
     key = vkey or _own_vkey()
     try:
         verified = verify_log(fetcher_for(place, token=token), key, old_checkpoint)
-    except VerificationError as error:
+        open_file = opener_for(place)
+        files = verify_bundle(open_file, key) if open_file is not None and is_bundle(open_file) else 0
+    except NotVerifiedError as error:
         typer.echo(json.dumps({"ok": False, "problem": str(error)}) if as_json else f"NOT VERIFIED: {error}")
         raise typer.Exit(1) from error
     if as_json:
         typer.echo(json.dumps({"ok": True, "tree_size": verified.tree_size, "root_hash": verified.root_hash.hex()}))
     else:
         typer.echo(f"Verified: all {verified.tree_size} entries are in the tree that the checkpoint signs.")
+        if files:
+            typer.echo(f"Verified: the {files} files of the bundle, its receipts and its disclosed values.")
 
 
 @log_app.command("vkey")

@@ -12,14 +12,13 @@ from explainer.errors import (
     LogTileNotFoundError,
     MalformedTileError,
     NotSignedInError,
-    VerificationError,
 )
 from explainer.transparency_log.checkpoint import open_checkpoint
 from explainer.transparency_log.log_entry import LogEvent, parse_leaf
 from explainer.transparency_log.signed_note import NoteVerifier
 from explainer.transparency_log.tiles import TilePath, encode_entries
 from explainer.transparency_log.tree import Tree
-from explainer.transparency_log.verify import verify_log
+from explainer.transparency_log.verify import NotVerifiedError, verify_log
 from explainer.use_cases.callers import CASEWORK_ROLES, LOG_ROLES, Caller, Staff, require_role
 from explainer.use_cases.log_writing import write_log_entry
 from explainer.use_cases.records import LogRecord
@@ -176,7 +175,7 @@ def verify_log_now(service: Service, caller: Caller) -> LogVerification:
 
         try:
             verified = verify_log(fetch, service.log_vkey)
-        except (VerificationError, LogTileNotFoundError, LogIntegrityError) as error:
+        except (NotVerifiedError, LogTileNotFoundError, LogIntegrityError) as error:
             return LogVerification(
                 ok=False,
                 problem=str(error),
