@@ -5,11 +5,14 @@ import logging
 import os
 import secrets
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 import uvicorn
+from rich.console import Console
+from rich.progress import Progress
 
 from explainer.app import LOG_KEY_FILE, build_service, create_app, package_folders, prepared_models
 from explainer.errors import SettingsError
@@ -24,6 +27,7 @@ from explainer.transparency_log.verify import (
     verify_log,
 )
 from explainer.use_cases.grant_access import add_case_system, add_staff
+from explainer.use_cases.write_bundle import write_bundle
 from models.catalogue import Catalogue
 from models.errors import KlarbescheidError
 
@@ -149,6 +153,31 @@ def verify(
         typer.echo(f"Verified: all {verified.tree_size} entries are in the tree that the checkpoint signs.")
         if files:
             typer.echo(f"Verified: the {files} files of the bundle, its receipts and its disclosed values.")
+
+
+@log_app.command("bundle")
+def bundle(
+    out: Annotated[Path, typer.Argument(help="The zip file to write.")],
+    disclose: Annotated[
+        list[int] | None, typer.Option(help="Position of an entry whose sealed part is disclosed; may be repeated.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Write the whole log as a zip file that auditors check without us; that it was written is logged."""
+    service = build_service(_settings())
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("Writing the log")
+        written = write_bundle(
+            service,
+            out,
+            disclose=disclose or (),
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    if as_json:
+        typer.echo(json.dumps({"file": str(out), **asdict(written)}))
+    else:
+        typer.echo(f"{out} holds all {written.tree_size} entries in {written.files} files.")
 
 
 @log_app.command("vkey")

@@ -92,6 +92,7 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "overview": message("list of entries"),
         "entries": message("bundles of entries"),
         "entry": message("single entries"),
+        "bundle": message("the whole log as a file"),
     },
     "sealed_field": {
         "actor": message("who did it"),
