@@ -27,6 +27,7 @@ from explainer.transparency_log.verify import (
     verify_log,
 )
 from explainer.use_cases.grant_access import add_case_system, add_staff
+from explainer.use_cases.replay_explanation import ids_to_replay, replay_explanation
 from explainer.use_cases.write_bundle import write_bundle
 from models.catalogue import Catalogue
 from models.errors import KlarbescheidError
@@ -97,6 +98,29 @@ def migrate() -> None:
     """Bring the database up to date and publish the register, without serving."""
     service = build_service(_settings().model_copy(update={"load_models": "at_start"}))
     typer.echo(f"Ready. Usable models: {', '.join(sorted(service.usable_packages)) or 'none'}.")
+
+
+@app.command()
+def replay(
+    ids: Annotated[list[str], typer.Argument(help="Numbers of explanations, or references of decisions.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Check stored explanations: their bytes against the log, exactly, and their numbers against the stored model."""
+    service = build_service(_settings())
+    wanted = dict.fromkeys(found for one in ids for found in ids_to_replay(service, one))
+    replays = [replay_explanation(service, one) for one in wanted]
+    if as_json:
+        typer.echo(json.dumps([{**asdict(one), "holds": one.holds} for one in replays]))
+    else:
+        for one in replays:
+            typer.echo(f"{one.id}: {'holds' if one.holds else 'DOES NOT HOLD'}")
+            for finding in one.findings:
+                typer.echo(f"  {finding.check}: {finding.sentence}")
+            typer.echo(f"  engine: {one.engine_then or 'none'} then, {one.engine_now or 'none'} now")
+            typer.echo(f"  templates: {one.texts_then or 'not noted'} then, {one.texts_now} now")
+    if not all(one.holds for one in replays):
+        raise typer.Exit(1)
 
 
 @models_app.command("check")
