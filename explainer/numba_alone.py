@@ -26,5 +26,6 @@ def _load() -> None:
 _load()
 numba: Any = import_module(NUMBA)
 types: Any = import_module("numba.core.types")
-intrinsic: Any = import_module("numba.extending").intrinsic
+extending: Any = import_module("numba.extending")
+intrinsic: Any = extending.intrinsic
 """Untyped: what it returns is called with other arguments than what it takes."""

@@ -107,6 +107,12 @@ class LogStore(Protocol):
     def leaves(self, start: int, end: int) -> Sequence[bytes]:
         """Leaf bytes with start <= index < end."""
 
+    def facts(self, start: int, end: int) -> Sequence[tuple[int, str, datetime, bytes | None]]:
+        """Index, event, time and leaf (None where it was pruned) with start <= index < end, in order."""
+
+    def records(self, indexes: Sequence[int]) -> Sequence[LogRecord]:
+        """The entries at these indexes whose leaves are kept, newest first."""
+
     def find(self, entry_id: str) -> LogRecord | None:
         """Return one entry, or None."""
 
