@@ -4,6 +4,7 @@ import io
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
@@ -46,6 +47,18 @@ class Background:
             raise MalformedPackageError("background.npz: 'mean_score_gap' must be a number.")
         self.rows.flags.writeable = False
         self.weights.flags.writeable = False
+
+    @cached_property
+    def lowest(self) -> Scores:
+        """The lowest value of each feature, shape (n_features,)."""
+        lowest: Scores = self.rows.min(axis=0)
+        return lowest
+
+    @cached_property
+    def highest(self) -> Scores:
+        """The highest value of each feature, shape (n_features,)."""
+        highest: Scores = self.rows.max(axis=0)
+        return highest
 
 
 @dataclass(frozen=True)

@@ -44,8 +44,7 @@ def assess_reliability(
     """
     threshold = package.card.threshold
     distance = score - (sorted(class_scores)[-2] if threshold is None else threshold)
-    lowest, highest = package.background.rows.min(axis=0), package.background.rows.max(axis=0)
-    outside = (row < lowest) | (row > highest)
+    outside = ((row < package.background.lowest) | (row > package.background.highest)).tolist()
     return Reliability(
         calibrated=_calibrated(package, score),
         distance_to_threshold=distance,
