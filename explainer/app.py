@@ -27,6 +27,7 @@ from explainer.transparency_log.key_store import FileKeyStore
 from explainer.transparency_log.log_key import load_or_create_log_key
 from explainer.use_cases.decision_vault import Vault
 from explainer.use_cases.prepared_models import ModelVersionKey, PreparedModels
+from explainer.use_cases.proof_jobs import ProofJobs
 from explainer.use_cases.publish_register import log_refused_models, register_models
 from explainer.use_cases.records import DecisionFilter
 from explainer.use_cases.service import Service
@@ -81,6 +82,7 @@ def build_service(settings: Settings, *, clock: Callable[[], datetime] = utc_now
         server_key=_derived(server_key, "access codes"),
         log_vkey=signer.vkey,
         clock=clock,
+        proof_jobs=ProofJobs(settings.proof_seconds),
     )
     models.on_refusal = partial(log_refused_models, service)
     register_models(service)
@@ -129,8 +131,12 @@ def application_of(service: Service) -> ASGIApp:
         # What exists now lives as long as the process: the collector need not look at it again.
         gc.collect()
         gc.freeze()
+        if service.proof_jobs is not None:
+            service.proof_jobs.start()
         yield
         gc.unfreeze()
+        if service.proof_jobs is not None:
+            service.proof_jobs.close()
         service.database.dispose()
 
     app = api_application(service, lifespan=lifespan)

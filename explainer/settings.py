@@ -64,6 +64,13 @@ class Settings(BaseModel):
         description="When models are verified and made ready: at_start, or when_needed for the first number that was "
         "not computed before. Their files are checked at every start.",
     )
+    proof_seconds: float = Field(
+        default=10.0,
+        ge=0,
+        le=600,
+        description="How long it is tried, in the background, to prove that no change would have helped a person; "
+        "0 switches this off.",
+    )
     default_language: Literal["de", "en"] = Field(default="de", description="Language where the reader states none.")
 
     @field_validator("package_folders", mode="before")

@@ -15,6 +15,7 @@ from models.listed_package import ListedPackage
 
 if TYPE_CHECKING:
     from explainer.use_cases.explained_model import ExplainedModel
+    from explainer.use_cases.proof_jobs import ProofJobs
 
 RandomBytes = Callable[[int], bytes]
 
@@ -35,6 +36,7 @@ class Service:
         log_vkey: Public key of the log as a C2SP vkey.
         clock: Current time, UTC.
         random_bytes: Source of randomness.
+        proof_jobs: Takes longer proofs; None where none are wanted.
     """
 
     settings: Settings
@@ -47,6 +49,7 @@ class Service:
     log_vkey: str
     clock: Callable[[], datetime]
     random_bytes: RandomBytes = secrets.token_bytes
+    proof_jobs: "ProofJobs | None" = None
 
     @property
     def usable_packages(self) -> Mapping[str, ListedPackage]:
