@@ -30,6 +30,7 @@ from explainer.transparency_log.key_store import FileKeyStore
 from explainer.transparency_log.log_key import load_or_create_log_key
 from explainer.use_cases.decision_vault import Vault
 from explainer.use_cases.prepared_models import ModelVersionKey, PreparedModels
+from explainer.use_cases.proof_jobs import ProofJobs
 from explainer.use_cases.publish_register import log_refused_models, register_models
 from explainer.use_cases.records import DecisionFilter
 from explainer.use_cases.service import Service
@@ -84,6 +85,7 @@ def build_service(settings: Settings, *, clock: Callable[[], datetime] = utc_now
         server_key=_derived(server_key, "access codes"),
         log_vkey=signer.vkey,
         clock=clock,
+        proof_jobs=ProofJobs(settings.proof_seconds),
     )
     models.on_refusal = partial(log_refused_models, service)
     register_models(service)
@@ -133,8 +135,12 @@ def application_of(service: Service) -> ASGIApp:
         gc.collect()
         gc.freeze()
         give_back_what_only_the_start_needed()
+        if service.proof_jobs is not None:
+            service.proof_jobs.start()
         yield
         gc.unfreeze()
+        if service.proof_jobs is not None:
+            service.proof_jobs.close()
         service.database.dispose()
 
     app = api_application(service, lifespan=lifespan)

@@ -77,6 +77,13 @@ class Settings(BaseModel):
     traces_required: bool = Field(
         default=False, description="Whether an answer is withheld while the collector does not acknowledge its traces."
     )
+    proof_seconds: float = Field(
+        default=10.0,
+        ge=0,
+        le=600,
+        description="How long it is tried, in the background, to prove that no change would have helped a person; "
+        "0 switches this off.",
+    )
     default_language: Literal["de", "en"] = Field(default="de", description="Language where the reader states none.")
 
     @field_validator("package_folders", mode="before")
