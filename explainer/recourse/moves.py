@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 Numbers = NDArray[np.float64]
 Positions = NDArray[np.int64]
 
+COST_OF_SUPPLYING = 1.0
+"""To state what was missing counts as much as to change a category, before it counts how unusual the value is."""
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Moves:
@@ -73,6 +76,7 @@ class FeatureMoves:
         up: Whether the value may rise.
         down: Whether the value may fall.
         spread: Typical spread; None for categories, whose changes all have the size 1.
+        usual: What people usually have: from there a value counts that was missing before.
     """
 
     position: int
@@ -83,6 +87,7 @@ class FeatureMoves:
     up: bool
     down: bool
     spread: float | None
+    usual: float = 0.0
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -99,6 +104,7 @@ class MoveTable:
         down: Shape (n_entries,).
         per_unit: Shape (n_entries,), typical spreads in one unit.
         flat_cost: Shape (n_entries,), 1 for categories, else 0.
+        usual: Shape (n_entries,).
     """
 
     position: Positions
@@ -110,6 +116,7 @@ class MoveTable:
     down: NDArray[np.bool_]
     per_unit: Numbers
     flat_cost: Numbers
+    usual: Numbers
 
     @classmethod
     def of(cls, features: Sequence[FeatureMoves]) -> "MoveTable":
@@ -132,6 +139,7 @@ class MoveTable:
             down=truths([one.down for one in features]),
             per_unit=numbers([0.0 if one.spread is None else 1 / one.spread for one in features]),
             flat_cost=numbers([float(one.spread is None) for one in features]),
+            usual=numbers([one.usual for one in features]),
         )
 
     def moves_from(self, row: Numbers, own_cells: Positions | None) -> Moves:
@@ -142,13 +150,23 @@ class MoveTable:
             own_cells: Shape (n_features,), numbers of the row's cells; None where cells are not known.
 
         Returns:
-            Moves to other values, in the directions that are allowed.
+            Moves to other values, in the directions that are allowed; where the person's own value is missing, to
+            every value.
         """
         own = row[self.position]
         distance = self.first - own
         if own_cells is not None:
             distance = np.where(self.by_cell, self.cell - own_cells[self.position], distance)
-        chosen = np.flatnonzero(((distance > 0) & self.up) | ((distance < 0) & self.down))
-        value = np.where(distance[chosen] > 0, self.first[chosen], self.last[chosen])
-        cost = np.abs(value - own[chosen]) * self.per_unit[chosen] + self.flat_cost[chosen]
+        missing = np.isnan(own)
+        chosen = np.flatnonzero(missing | ((distance > 0) & self.up) | ((distance < 0) & self.down))
+        rising = distance[chosen] > 0
+        flat_cost = self.flat_cost[chosen]
+        if missing.any():
+            supplied, usual = missing[chosen], self.usual[chosen]
+            first_is_nearer = np.abs(self.first[chosen] - usual) <= np.abs(self.last[chosen] - usual)
+            own = np.where(missing, self.usual, own)
+            rising = np.where(supplied, first_is_nearer, rising)
+            flat_cost = np.where(supplied, COST_OF_SUPPLYING, flat_cost)
+        value = np.where(rising, self.first[chosen], self.last[chosen])
+        cost = np.abs(value - own[chosen]) * self.per_unit[chosen] + flat_cost
         return Moves(position=self.position[chosen], value=value, cell=self.cell[chosen], cost=cost)
