@@ -104,14 +104,12 @@ class MissingValueCheck:
         rows = self.reference_rows[:_PROBED_ROWS].copy()
         rows[:, place] = np.nan
         reading = self.read.reading
-        if isinstance(reading, Forest) and not reading.has_missing_tracks:
-            columns = reading.encode(rows)[:, reading.columns_of_feature[place]]
-            if place in reading.features_used and np.isnan(columns).any():
+        try:
+            if isinstance(reading, Forest) and _has_forgotten(reading, rows, place):
                 return (
                     "the file says of no node which way a missing value goes. Train it with missing values, and export "
                     "it with a converter that keeps them."
                 )
-        try:
             scores = [model.additive_score(rows) for model in (self.read.model, reading) if model is not None]
         except ModelUnusableError as error:
             return str(error)
@@ -124,3 +122,10 @@ class MissingValueCheck:
         if self.model_file != manifest.MODEL:
             return frozenset()
         return OnnxGraph(self.content).texts
+
+
+def _has_forgotten(forest: Forest, rows: Rows, place: int) -> bool:
+    """Say whether nodes are asked about a missing value and know no answer; what is filled in before is none."""
+    if forest.has_missing_tracks or place not in forest.features_used:
+        return False
+    return bool(np.isnan(forest.encode(rows)[:, forest.columns_of_feature[place]]).any())
