@@ -179,7 +179,9 @@ class SearchSpace:
             allowed = AllowedRange(position=position, low=low, high=high, whole=feature.kind != "number")
             lowest, highest = cells_between(cells.splits[position], allowed)
             cell = cells.first_cell[position] + cells.cells_of_values(position, lowest)
-            moves.append(self._moves_of(position, lowest, highest, cell, by_cell=True, directions=_directions(feature)))
+            supplied = np.clip(self.usual_values[position], lowest, highest)
+            ends = (lowest, highest, supplied)
+            moves.append(self._moves_of(position, ends, cell, by_cell=True, directions=_directions(feature)))
         return MoveTable.of(moves)
 
     @cached_property
@@ -261,22 +263,26 @@ class SearchSpace:
         moves = []
         for position, one in candidates.items():
             directions = _directions(self.package.card.features[position]) if with_directions else (True, True)
-            first = last = one.values
+            first = last = supplied = one.values
             cell, by_cell = np.full(len(first), -1), False
             if self.cells is not None:
                 cell = self.cells.first_cell[position] + self.cells.cells_of_values(position, one.values)
                 by_cell = position not in self.looked_at_by_value
             if by_cell:
                 starts = np.flatnonzero(np.diff(cell, prepend=-1))
-                first, last, cell = first[starts], last[np.append(starts[1:], len(cell)) - 1], cell[starts]
-            moves.append(self._moves_of(position, first, last, cell, by_cell=by_cell, directions=directions))
+                ends = np.append(starts[1:], len(cell)) - 1
+                usual = np.searchsorted(one.values, self.usual_values[position])
+                first, last, cell = first[starts], last[ends], cell[starts]
+                supplied = one.values[np.clip(usual, starts, ends)]
+            moves.append(
+                self._moves_of(position, (first, last, supplied), cell, by_cell=by_cell, directions=directions)
+            )
         return MoveTable.of(moves)
 
     def _moves_of(
         self,
         position: int,
-        first: Numbers,
-        last: Numbers,
+        values: tuple[Numbers, Numbers, Numbers],
         cell: Positions,
         *,
         by_cell: bool,
@@ -285,13 +291,14 @@ class SearchSpace:
         categorical = self.package.card.features[position].kind in ("category", "boolean")
         return FeatureMoves(
             position=position,
-            first=first,
-            last=last,
+            first=values[0],
+            last=values[1],
             cell=cell,
             by_cell=by_cell,
             up=directions[0],
             down=directions[1],
             spread=None if categorical else self.spreads[position],
+            supplied=values[2],
             usual=self.usual_values[position],
         )
 

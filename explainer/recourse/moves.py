@@ -76,7 +76,8 @@ class FeatureMoves:
         up: Whether the value may rise.
         down: Whether the value may fall.
         spread: Typical spread; None for categories, whose changes all have the size 1.
-        usual: What people usually have: from there a value counts that was missing before.
+        supplied: Shape (n_entries,), the value to which somebody moves whose own one is missing.
+        usual: What people usually have: from there such a value counts.
     """
 
     position: int
@@ -87,7 +88,8 @@ class FeatureMoves:
     up: bool
     down: bool
     spread: float | None
-    usual: float = 0.0
+    supplied: Numbers
+    usual: float
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -104,6 +106,7 @@ class MoveTable:
         down: Shape (n_entries,).
         per_unit: Shape (n_entries,), typical spreads in one unit.
         flat_cost: Shape (n_entries,), 1 for categories, else 0.
+        supplied: See :class:`FeatureMoves`.
         usual: Shape (n_entries,).
     """
 
@@ -116,6 +119,7 @@ class MoveTable:
     down: NDArray[np.bool_]
     per_unit: Numbers
     flat_cost: Numbers
+    supplied: Numbers
     usual: Numbers
 
     @classmethod
@@ -139,6 +143,7 @@ class MoveTable:
             down=truths([one.down for one in features]),
             per_unit=numbers([0.0 if one.spread is None else 1 / one.spread for one in features]),
             flat_cost=numbers([float(one.spread is None) for one in features]),
+            supplied=np.concatenate([np.zeros(0), *(one.supplied for one in features)]),
             usual=numbers([one.usual for one in features]),
         )
 
@@ -159,14 +164,11 @@ class MoveTable:
             distance = np.where(self.by_cell, self.cell - own_cells[self.position], distance)
         missing = np.isnan(own)
         chosen = np.flatnonzero(missing | ((distance > 0) & self.up) | ((distance < 0) & self.down))
-        rising = distance[chosen] > 0
+        value = np.where(distance[chosen] > 0, self.first[chosen], self.last[chosen])
         flat_cost = self.flat_cost[chosen]
         if missing.any():
-            supplied, usual = missing[chosen], self.usual[chosen]
-            first_is_nearer = np.abs(self.first[chosen] - usual) <= np.abs(self.last[chosen] - usual)
             own = np.where(missing, self.usual, own)
-            rising = np.where(supplied, first_is_nearer, rising)
-            flat_cost = np.where(supplied, COST_OF_SUPPLYING, flat_cost)
-        value = np.where(rising, self.first[chosen], self.last[chosen])
+            value = np.where(missing[chosen], self.supplied[chosen], value)
+            flat_cost = np.where(missing[chosen], COST_OF_SUPPLYING, flat_cost)
         cost = np.abs(value - own[chosen]) * self.per_unit[chosen] + flat_cost
         return Moves(position=self.position[chosen], value=value, cell=self.cell[chosen], cost=cost)
