@@ -45,4 +45,4 @@ def _spelled(value: Any) -> str:
         return "0" if whole == "-0" else whole
     if kind is int and -_MAX_INTEGER <= value <= _MAX_INTEGER:
         return str(value)
-    return rfc8785.dumps(value).decode()
+    return "null" if value is None else rfc8785.dumps(value).decode()
