@@ -32,6 +32,8 @@ def api_application(service: Service, *, lifespan: Lifespan | None = None) -> Fa
         openapi_url="/api/openapi.json",
         docs_url=None,  # the interactive pages load scripts from strangers
         redoc_url=None,
+        # Addresses hold references of decisions; nobody who collects traces or metrics may see them.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         lifespan=lifespan,
     )
     app.state.service = service
