@@ -1,6 +1,6 @@
 """What every use case works with: passed as an argument, built once in ``explainer.app``."""
 
-import secrets
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -50,7 +50,7 @@ class Service:
     server_key: bytes
     log_vkey: str
     clock: Callable[[], datetime]
-    random_bytes: RandomBytes = secrets.token_bytes
+    random_bytes: RandomBytes = os.urandom
     finding_aid: FindingAid = field(default_factory=FindingAid)
     proof_jobs: "ProofJobs | None" = None
 
