@@ -12,6 +12,7 @@ from explainer.recourse.cell_ranges import AllowedRange, cells_between
 from explainer.recourse.forest_cells import ForestCells, Positions
 from explainer.recourse.moves import FeatureMoves, MoveTable
 from explainer.recourse.score_profile import ForestProfile
+from explainer.recourse.target import Target
 from explainer.recourse.value_grid import MAX_VALUES, values_shown
 from models.constraints import moved_along
 from models.features import FLOAT32_MAX, Feature
@@ -93,6 +94,15 @@ class SearchSpace:
         # Made now, so that the first person does not wait for them.
         _ = space.action_moves, space.allowed_moves, space.disputable_moves
         return space
+
+    def target_other_than(self, outcome: str) -> Target:
+        """Say what is looked for by somebody with an outcome of the card; see :meth:`Target.other_than`."""
+        return self._targets[outcome]
+
+    @cached_property
+    def _targets(self) -> Mapping[str, Target]:
+        card = self.package.card
+        return {outcome.id: Target.other_than(card, outcome.id) for outcome in card.outcomes}
 
     def depend(self, one: int, other: int) -> bool:
         """Say whether one of two features moves along with the other."""

@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from explainer.recourse.leaf_masks import LeafMasks, leaf_masks_of
 from models.forest import Forest
 from models.tree import NO_CHILD
 
@@ -116,6 +117,11 @@ class ForestCells:
         return len(self.low) > MANY_DEMANDS
 
     @cached_property
+    def masks(self) -> LeafMasks | None:
+        """The leaves as bits, where the trees are small enough."""
+        return leaf_masks_of(self)
+
+    @cached_property
     def low_by_leaf(self) -> NDArray[np.signedinteger]:
         """:attr:`low` sorted by leaf."""
         return self.low[self.by_leaf]
@@ -135,6 +141,12 @@ class ForestCells:
         """Number the cells in which a raw row lies, each within its feature; shape (n_features,)."""
         with np.errstate(over="ignore"):
             values = row.astype(np.float32)
+        if self.many:
+            from explainer.recourse.profile_kernel import find_cells  # noqa: PLC0415 -- loads numba
+
+            cells = np.empty(len(values), dtype=np.int64)
+            find_cells(values, self.all_splits, self.first_split, cells)
+            return cells
         passed = np.concatenate([[0], np.cumsum(self.all_splits < np.repeat(values, np.diff(self.first_split)))])
         return np.diff(passed[self.first_split])
 
