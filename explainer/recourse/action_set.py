@@ -52,6 +52,7 @@ class SearchSpace:
     Attributes:
         package: The package it was made of.
         cells: The model's trees as cells; None where nobody knows at which values the score can jump.
+        class_cells: The same for several classes, with one value for each in a leaf: only proofs use them.
         spreads: For each feature how much it typically differs between people, in its own unit.
         background_values: For each feature the different values that somebody in the background has, ascending.
         read_by_model: Positions of the features that the model reads.
@@ -62,6 +63,7 @@ class SearchSpace:
 
     package: ModelPackage
     cells: ForestCells | None
+    class_cells: ForestCells | None
     spreads: tuple[float, ...]
     background_values: tuple[Numbers, ...]
     read_by_model: frozenset[int]
@@ -81,6 +83,7 @@ class SearchSpace:
         space = cls(
             package=package,
             cells=cells,
+            class_cells=_class_cells_of(package),
             spreads=tuple(typical_spread(rows[:, column], weights) for column in columns),
             background_values=tuple(np.unique(rows[:, column]) for column in columns),
             read_by_model=package.features_used,
@@ -293,6 +296,12 @@ def typical_spread(values: Numbers, weights: Numbers) -> float:
 def _cells_of(package: ModelPackage) -> ForestCells | None:
     # Of several classes no single sum of leaves says which one wins.
     if isinstance(package.reading, Forest) and package.n_scores == 1:
+        return ForestCells.of(package.reading)
+    return None
+
+
+def _class_cells_of(package: ModelPackage) -> ForestCells | None:
+    if isinstance(package.reading, Forest) and package.n_scores > 1:
         return ForestCells.of(package.reading)
     return None
 

@@ -44,7 +44,7 @@ class ForestCells:
         by_leaf: Shape (n_demands,), the demands sorted by leaf.
         place: Shape (n_demands,), where each demand stands there.
         first_by_leaf: Shape (n_leaves + 1,), where each leaf's begin there.
-        value: Shape (n_leaves,), what each leaf adds, in the additive unit.
+        value: Shape (n_leaves,), what each leaf adds, in the additive unit; (n_leaves, n_classes) for several classes.
         tree: Shape (n_leaves,), tree of each leaf, ascending.
         base_value: Added to the leaves of every row.
     """
@@ -70,7 +70,7 @@ class ForestCells:
         """Lay out a forest.
 
         Args:
-            forest: The trees, with one additive score.
+            forest: The trees.
 
         Returns:
             The cells; None where the trees compare other columns than the raw features.

@@ -188,6 +188,8 @@ class Search:
         return different(sorted(found, key=lambda one: (one.cost, one.values)), MAX_COUNTERFACTUALS)
 
     def _fewer_are_ruled_out(self, at_once: int) -> bool:
+        if at_once == 0:
+            return True  # without any change the outcome is the person's own
         if at_once > 2 or not self._singles_are_ruled_out():  # noqa: PLR2004 - sets of three are too many to wait for
             return False
         return at_once == 1 or ruled_out(self._case, self._case.ranges, at_once=at_once, boxes=MAX_BOXES)
