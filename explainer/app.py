@@ -19,8 +19,11 @@ from explainer.api.access_log import AccessLog
 from explainer.api.application import api_application
 from explainer.api.body_limit import BodyLimit
 from explainer.api.head_requests import HeadAsGet
+from explainer.api.otlp_spans import OtlpSpans
+from explainer.api.processing_log import ProcessingLog
 from explainer.api.unexpected_errors import WithoutWords
 from explainer.errors import SettingsError
+from explainer.resident_memory import give_back_what_only_the_start_needed
 from explainer.settings import Settings, read_server_key
 from explainer.storage.database import SqlDatabase
 from explainer.transparency_log.key_store import FileKeyStore
@@ -131,6 +134,7 @@ def application_of(service: Service) -> ASGIApp:
         # What exists now lives as long as the process: the collector need not look at it again.
         gc.collect()
         gc.freeze()
+        give_back_what_only_the_start_needed()
         if service.proof_jobs is not None:
             service.proof_jobs.start()
         yield
@@ -143,6 +147,10 @@ def application_of(service: Service) -> ASGIApp:
     mount_pages(app, service)
     app.add_middleware(BodyLimit, max_bytes=service.settings.max_body_bytes)
     app.add_middleware(HeadAsGet)
+    endpoint, activity_id = service.settings.traces_endpoint, service.settings.processing_activity_id
+    if endpoint is not None and activity_id is not None:
+        spans = OtlpSpans(endpoint, activity_id)
+        app.add_middleware(ProcessingLog, spans=spans, required=service.settings.traces_required)
     app.add_middleware(AccessLog)
     return WithoutWords(app)
 

@@ -82,7 +82,8 @@ def find_recourse(
 def case_of(package: ModelPackage, row: Numbers, now: ModelOutcome, space: SearchSpace | None = None) -> Case:
     """Say what is looked for: the outcome that the person does not have."""
     space = space or SearchSpace.of(package)
-    return Case(space=space, row=row, target=space.target_other_than(now.outcome))
+    target = space.target_other_than(now.outcome)
+    return Case(space=space.where_missing(np.isnan(row)), row=row, target=target)
 
 
 class Search:
@@ -164,7 +165,7 @@ class Search:
         told = []
         for row, after in zip(rows, outcomes_of_rows(package, rows), strict=True):
             self.answers[row.tobytes()] = after
-            places = np.flatnonzero(row != case.row)
+            places = np.flatnonzero(case.differs(row))
             values = from_row([package.card.features[place] for place in places], row[places])
             changes = (Change(feature=name, before=inputs[name], after=value) for name, value in values.items())
             told.append(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from explainer.settings import Settings
 from explainer.use_cases.decision_vault import Vault
+from explainer.use_cases.finding_aid import FindingAid
 from explainer.use_cases.stores import Database
 from models.catalogue import Catalogue
 from models.errors import ModelUnusableError
@@ -36,6 +37,7 @@ class Service:
         log_vkey: Public key of the log as a C2SP vkey.
         clock: Current time, UTC.
         random_bytes: Source of randomness.
+        finding_aid: Where entries of the log are looked for.
         proof_jobs: Takes longer proofs; None where none are wanted.
     """
 
@@ -49,6 +51,7 @@ class Service:
     log_vkey: str
     clock: Callable[[], datetime]
     random_bytes: RandomBytes = secrets.token_bytes
+    finding_aid: FindingAid = field(default_factory=FindingAid)
     proof_jobs: "ProofJobs | None" = None
 
     @property
