@@ -13,6 +13,7 @@ from explainer.recourse.forest_cells import ForestCells, Positions
 from explainer.recourse.missing_cells import asking_for_missing
 from explainer.recourse.moves import FeatureMoves, MoveTable
 from explainer.recourse.score_profile import ForestProfile
+from explainer.recourse.target import Target
 from explainer.recourse.value_grid import MAX_VALUES, values_shown
 from models.constraints import moved_along
 from models.features import FLOAT32_MAX, Feature
@@ -55,6 +56,7 @@ class SearchSpace:
     Attributes:
         package: The package it was made of.
         cells: The model's trees as cells; None where nobody knows at which values the score can jump.
+        class_cells: The same for several classes, with one value for each in a leaf: only proofs use them.
         spreads: For each feature how much it typically differs between people, in its own unit.
         usual_values: For each feature the median of the people who have a value; NaN where nobody has one.
         background_values: For each feature the different values that somebody in the background has, ascending.
@@ -66,6 +68,7 @@ class SearchSpace:
 
     package: ModelPackage
     cells: ForestCells | None
+    class_cells: ForestCells | None
     spreads: tuple[float, ...]
     usual_values: tuple[float, ...]
     background_values: tuple[Numbers, ...]
@@ -86,6 +89,7 @@ class SearchSpace:
         space = cls(
             package=package,
             cells=cells,
+            class_cells=_class_cells_of(package),
             spreads=tuple(typical_spread(rows[:, column], weights) for column in columns),
             usual_values=tuple(weighted_median(rows[:, column], weights) for column in columns),
             background_values=tuple(np.unique(values[~np.isnan(values)]) for values in rows.T),
@@ -100,6 +104,15 @@ class SearchSpace:
         # Made now, so that the first person does not wait for them.
         _ = space.action_moves, space.allowed_moves, space.disputable_moves
         return space
+
+    def target_other_than(self, outcome: str) -> Target:
+        """Say what is looked for by somebody with an outcome of the card; see :meth:`Target.other_than`."""
+        return self._targets[outcome]
+
+    @cached_property
+    def _targets(self) -> Mapping[str, Target]:
+        card = self.package.card
+        return {outcome.id: Target.other_than(card, outcome.id) for outcome in card.outcomes}
 
     def where_missing(self, missing: NDArray[np.bool_]) -> "SearchSpace":
         """Give the space of a person some of whose values are missing.
@@ -328,6 +341,12 @@ def typical_spread(values: Numbers, weights: Numbers) -> float:
 def _cells_of(package: ModelPackage) -> ForestCells | None:
     # Of several classes no single sum of leaves says which one wins.
     if isinstance(package.reading, Forest) and package.n_scores == 1:
+        return ForestCells.of(package.reading)
+    return None
+
+
+def _class_cells_of(package: ModelPackage) -> ForestCells | None:
+    if isinstance(package.reading, Forest) and package.n_scores > 1:
         return ForestCells.of(package.reading)
     return None
 
