@@ -94,6 +94,12 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "entry": message("single entries"),
         "bundle": message("the whole log as a file"),
     },
+    "refused_attempt": {
+        "access_code": message("Wrong reference number or code"),
+        "password": message("Wrong user name or password"),
+        "token": message("Unknown key or token"),
+        "log_entries": message("Log entries asked for without an account"),
+    },
     "sealed_field": {
         "actor": message("who did it"),
         "subject": message("whom it is about"),
