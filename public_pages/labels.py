@@ -93,6 +93,10 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "entries": message("bundles of entries"),
         "entry": message("single entries"),
         "bundle": message("the whole log as a file"),
+        "replay": message("checked again"),
+        "delivered": message("delivered"),
+        "case_system_added": message("case system was given access"),
+        "staff_added": message("member of staff was given access"),
     },
     "refused_attempt": {
         "access_code": message("Wrong reference number or code"),
