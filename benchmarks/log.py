@@ -43,8 +43,8 @@ BULK = 5000
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
 Write = Callable[[int], PreparedEntry]
-Appending = tuple[float, float, float]
-"""Entries a second, middle and 99th percentile of the waiting times in seconds."""
+Appending = tuple[float, float, float, float]
+"""Entries a second; middle and 99th percentile of the waiting times, and processor time of an entry, in seconds."""
 
 
 def compare_log() -> None:
@@ -64,12 +64,12 @@ def _print_appending(peer: Path) -> None:
         for clients, found in _appended_by_peer(peer, prebuilt[:PEER_ENTRIES_PER_ROUND]):
             rows.setdefault(f"pymerkle append_entry, {clients} client(s)", []).append(found)
     medians = {name: np.median(found, axis=0) for name, found in rows.items()}
-    best_of_peer = max(rate for name, (rate, _, _) in medians.items() if name.startswith("pymerkle"))
+    best_of_peer = max(rate for name, (rate, *_) in medians.items() if name.startswith("pymerkle"))
     print(f"{CLIENTS} clients, SQLite, each waits until its entry is durable; medians of {ROUNDS} rounds.")
-    print(f"{'what':>34} {'entries/s':>10} {'wait p50 ms':>12} {'wait p99 ms':>12} {'ratio':>7}")
-    for name, (rate, middle, slowest) in medians.items():
-        waits = f"{middle * 1e3:>12.2f} {slowest * 1e3:>12.2f}"
-        print(f"{name:>34} {rate:>10,.0f} {waits} {rate / best_of_peer:>6.1f}x", flush=True)
+    print(f"{'what':>34} {'entries/s':>10} {'wait p50 ms':>12} {'wait p99 ms':>12} {'processor us':>13} {'ratio':>7}")
+    for name, (rate, middle, slowest, processor) in medians.items():
+        times = f"{middle * 1e3:>12.2f} {slowest * 1e3:>12.2f} {processor * 1e6:>13.0f}"
+        print(f"{name:>34} {rate:>10,.0f} {times} {rate / best_of_peer:>6.1f}x", flush=True)
 
 
 def _print_size(peer: Path, size: int) -> None:
@@ -122,7 +122,7 @@ def _print_search(database: SqlDatabase) -> None:
 
 
 def _appended(entry_at: Write) -> Appending:
-    """Entries a second, and the middle and the 99th percentile of how long a client waits, in seconds."""
+    """Let 32 clients append, each one entry after the other."""
     with TemporaryDirectory() as folder, _database(Path(folder)) as database:
 
         def keep(batch: Sequence[PreparedEntry]) -> Sequence[LogRecord]:
@@ -141,15 +141,15 @@ def _appended(entry_at: Write) -> Appending:
         async def everybody() -> None:
             await asyncio.gather(*(client(number) for number in range(CLIENTS)))
 
-        begin = time.perf_counter()
+        begin, processor = time.perf_counter(), time.process_time()
         asyncio.run(everybody())
-        took = time.perf_counter() - begin
+        took, processor = time.perf_counter() - begin, time.process_time() - processor
         commits.close()
         with database.reading() as work:
             if work.log.tree_size() != ENTRIES_PER_ROUND:
                 raise SystemExit("entries were lost")
     middle, slowest = np.percentile(waits, [50, 99])
-    return ENTRIES_PER_ROUND / took, float(middle), float(slowest)
+    return ENTRIES_PER_ROUND / took, float(middle), float(slowest), processor / ENTRIES_PER_ROUND
 
 
 def _appended_by_peer(peer: Path, entries: Sequence[PreparedEntry]) -> Iterator[tuple[int, Appending]]:
@@ -158,7 +158,8 @@ def _appended_by_peer(peer: Path, entries: Sequence[PreparedEntry]) -> Iterator[
         shared.write_bytes(b"".join(_with_length(one.entry.leaf_bytes()) for one in entries))
         for found in _peer(peer, "append", shared, Path(folder) / "peer.db", []):
             middle, slowest = np.percentile(found["waits"], [50, 99])
-            yield found["clients"], (len(entries) / found["seconds"], float(middle), float(slowest))
+            each = found["processor_seconds"] / len(entries)
+            yield found["clients"], (len(entries) / found["seconds"], float(middle), float(slowest), each)
 
 
 def _peer(peer: Path, what: str, leaves: Path, database: Path, indexes: Sequence[int]) -> Any:

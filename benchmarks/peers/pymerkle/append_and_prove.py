@@ -43,9 +43,12 @@ def append_with(clients: int, leaves: Sequence[bytes], database: Path) -> dict[s
     def client(own: Sequence[bytes]) -> list[float]:
         return [timed(tree.append_entry, leaf)[0] for leaf in own]
 
+    processor = time.process_time()
     with ThreadPoolExecutor(clients) as pool:
         seconds, waits = timed(lambda: list(pool.map(client, (leaves[number::clients] for number in range(clients)))))
-    return {"clients": clients, "seconds": seconds, "waits": [wait for own in waits for wait in own]}
+    processor = time.process_time() - processor
+    every = [wait for own in waits for wait in own]
+    return {"clients": clients, "seconds": seconds, "waits": every, "processor_seconds": processor}
 
 
 def prove(leaves: Iterator[bytes], database: Path, indexes: Sequence[int]) -> dict[str, Any]:
