@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from explainer.settings import Settings
 from explainer.use_cases.decision_vault import Vault
 from explainer.use_cases.finding_aid import FindingAid
+from explainer.use_cases.refused_attempts import RefusedAttempts
 from explainer.use_cases.stores import Database
 from models.catalogue import Catalogue
 from models.errors import ModelUnusableError
@@ -38,6 +39,7 @@ class Service:
         clock: Current time, UTC.
         random_bytes: Source of randomness.
         finding_aid: Where entries of the log are looked for.
+        refused_attempts: How many were not let in since this process started.
         proof_jobs: Takes longer proofs; None where none are wanted.
     """
 
@@ -52,6 +54,7 @@ class Service:
     clock: Callable[[], datetime]
     random_bytes: RandomBytes = os.urandom
     finding_aid: FindingAid = field(default_factory=FindingAid)
+    refused_attempts: RefusedAttempts = field(default_factory=RefusedAttempts)
     proof_jobs: "ProofJobs | None" = None
 
     @property
