@@ -22,8 +22,10 @@ from explainer.use_cases.service import Service
 from models.errors import InvalidInputError
 from models.features import problems_with
 
-MAX_TOGETHER = 16
-"""Questions that are calculated one after the other before their answers are logged together."""
+MAX_TOGETHER = 8
+"""Questions that are calculated one after the other before their answers are logged together.
+
+With more of them nothing would be left to calculate while the disk is waited for."""
 
 
 @dataclass(frozen=True, kw_only=True)
