@@ -7,7 +7,7 @@ slug, a hash, a random id or a minute.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -155,7 +155,7 @@ class LogEntry:
                 "id": self.id,
                 "ts": self.ts,
                 "system": self.system,
-                "model": asdict(self.model) if self.model is not None else None,
+                "model": None if self.model is None else {"version": self.model.version, "sha256": self.model.sha256},
                 "role": self.role,
                 "basis": self.basis,
                 "outcome": self.outcome,
