@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from explainer.settings import Settings
+from explainer.use_cases.calculations import Calculations
 from explainer.use_cases.decision_vault import Vault
 from explainer.use_cases.finding_aid import FindingAid
 from explainer.use_cases.stores import Database
@@ -36,6 +37,7 @@ class Service:
         log_vkey: Public key of the log as a C2SP vkey.
         clock: Current time, UTC.
         random_bytes: Source of randomness.
+        calculations: Does what takes longer than an event loop may be held up.
         finding_aid: Where entries of the log are looked for.
     """
 
@@ -49,6 +51,7 @@ class Service:
     log_vkey: str
     clock: Callable[[], datetime]
     random_bytes: RandomBytes = secrets.token_bytes
+    calculations: Calculations = field(default_factory=Calculations)
     finding_aid: FindingAid = field(default_factory=FindingAid)
 
     @property
