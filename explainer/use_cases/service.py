@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from explainer.settings import Settings
+from explainer.use_cases.calculations import Calculations
 from explainer.use_cases.decision_vault import Vault
 from explainer.use_cases.finding_aid import FindingAid
 from explainer.use_cases.refused_attempts import RefusedAttempts
@@ -38,6 +39,7 @@ class Service:
         log_vkey: Public key of the log as a C2SP vkey.
         clock: Current time, UTC.
         random_bytes: Source of randomness.
+        calculations: Does what takes longer than an event loop may be held up.
         finding_aid: Where entries of the log are looked for.
         refused_attempts: How many were not let in since this process started.
         proof_jobs: Takes longer proofs; None where none are wanted.
@@ -53,6 +55,7 @@ class Service:
     log_vkey: str
     clock: Callable[[], datetime]
     random_bytes: RandomBytes = os.urandom
+    calculations: Calculations = field(default_factory=Calculations)
     finding_aid: FindingAid = field(default_factory=FindingAid)
     refused_attempts: RefusedAttempts = field(default_factory=RefusedAttempts)
     proof_jobs: "ProofJobs | None" = None
