@@ -12,6 +12,7 @@ from explainer.recourse.cell_ranges import AllowedRange, cells_between
 from explainer.recourse.forest_cells import ForestCells, Positions
 from explainer.recourse.missing_cells import asking_for_missing
 from explainer.recourse.moves import FeatureMoves, MoveTable
+from explainer.recourse.raw_forest import raw_forest_of
 from explainer.recourse.score_profile import ForestProfile
 from explainer.recourse.target import Target
 from explainer.recourse.value_grid import MAX_VALUES, values_shown
@@ -340,15 +341,25 @@ def typical_spread(values: Numbers, weights: Numbers) -> float:
 
 def _cells_of(package: ModelPackage) -> ForestCells | None:
     # Of several classes no single sum of leaves says which one wins.
-    if isinstance(package.reading, Forest) and package.n_scores == 1:
-        return ForestCells.of(package.reading)
-    return None
+    return _cells_of_raw_features(package) if package.n_scores == 1 else None
 
 
 def _class_cells_of(package: ModelPackage) -> ForestCells | None:
-    if isinstance(package.reading, Forest) and package.n_scores > 1:
-        return ForestCells.of(package.reading)
-    return None
+    return _cells_of_raw_features(package) if package.n_scores > 1 else None
+
+
+def _cells_of_raw_features(package: ModelPackage) -> ForestCells | None:
+    rows = package.background.rows
+    whole = rows[~np.isnan(rows).any(axis=1)]
+    if not isinstance(package.reading, Forest) or not len(whole):
+        return None
+    forest = raw_forest_of(package.reading, package.card.features, whole[0])
+    # Where it does not agree with the forest on real people, nothing is said with it.
+    if forest is None or not np.allclose(
+        forest.additive_score(whole), package.reading.additive_score(whole), rtol=0, atol=package.additive_tolerance
+    ):
+        return None
+    return ForestCells.of(forest)
 
 
 def weighted_median(values: Numbers, weights: Numbers) -> float:
