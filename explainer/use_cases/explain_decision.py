@@ -16,7 +16,8 @@ from explainer.errors import (
 from explainer.explanations.document import Audience, Language, moment_text
 from explainer.explanations.numbers import ExplanationNumbers
 from explainer.explanations.stored_numbers import numbers_from_bytes
-from explainer.transparency_log.log_entry import LogEvent
+from explainer.transparency_log.canonical_json import JsonValue
+from explainer.transparency_log.log_entry import LogEvent, parse_leaf
 from explainer.use_cases.callers import CASEWORK_ROLES, Caller, CaseSystem, Staff, Subject, actor_of
 from explainer.use_cases.decision_document import document_of
 from explainer.use_cases.decision_vault import OpenKey
@@ -33,7 +34,7 @@ from explainer.use_cases.kept_documents import UsableDocument, delivered_bytes, 
 from explainer.use_cases.log_writing import write_log_entry
 from explainer.use_cases.open_session import refuse_other_code
 from explainer.use_cases.read_decisions import LoadedDecision, load_decision
-from explainer.use_cases.records import Deliverable, ExplanationRecord, KeptDocumentRecord, TaskRecord
+from explainer.use_cases.records import Deliverable, ExplanationRecord, KeptDocumentRecord, LogRecord, TaskRecord
 from explainer.use_cases.service import Service
 from explainer.use_cases.store_decision import finish_tasks
 from models.errors import ModelNotFoundError
@@ -147,10 +148,14 @@ def read_explanation(service: Service, caller: Caller, explanation_id: str) -> t
     with service.database.reading() as work:
         record = work.explanations.get(explanation_id)
         kept = work.kept_documents.get(record.kept_id) if record is not None and record.kept_id is not None else None
+        entry = work.log.find(record.log_entry_id) if record is not None else None
+        sealed = work.log.sealed_part(record.log_entry_id) if record is not None else None
     if record is None or not _may_read(caller, record):
         raise ExplanationNotFoundError("There is no explanation with this number.")
-    delivered = _delivered_again(service, record, kept)
-    if sha256(delivered).hexdigest() != record.sha256:
+    key = service.vault.key(record.key_id)
+    delivered = _delivered_again(key, record, kept)
+    digest = sha256(delivered).hexdigest()
+    if entry is None or sealed is None or digest != _logged_digest(key, entry, sealed[1]):
         raise UntrustworthyExplanationError("The stored explanation is not the one that was logged.")
     if isinstance(caller, Staff):
         with service.database.writing() as work:
@@ -159,10 +164,10 @@ def read_explanation(service: Service, caller: Caller, explanation_id: str) -> t
                 work,
                 LogEvent.EXPLANATION_READ,
                 caller=caller,
-                private={"explanation": record.sha256},
+                private={"explanation": digest},
                 key_id=record.key_id,
             )
-    return delivered, record.sha256
+    return delivered, digest
 
 
 def _prepare_for_subject(
@@ -237,8 +242,13 @@ def _document_anew(
     )
 
 
-def _delivered_again(service: Service, record: ExplanationRecord, kept: KeptDocumentRecord | None) -> bytes:
-    key = service.vault.key(record.key_id)
+def _logged_digest(key: OpenKey, entry: LogRecord, sealed: bytes) -> JsonValue:
+    private = key.open_log_part(sealed, entry_id=entry.entry_id)
+    parse_leaf(entry.leaf).verify_private(private)
+    return private["explanation"][1]
+
+
+def _delivered_again(key: OpenKey, record: ExplanationRecord, kept: KeptDocumentRecord | None) -> bytes:
     if record.sealed is not None:
         return key.open(record.sealed, context=f"explanation:{record.id}")
     if kept is None:
