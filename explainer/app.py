@@ -21,11 +21,14 @@ from explainer.api.body_limit import BodyLimit
 from explainer.api.head_requests import HeadAsGet
 from explainer.api.unexpected_errors import WithoutWords
 from explainer.errors import SettingsError
+from explainer.resident_memory import give_back_what_only_the_start_needed
 from explainer.settings import Settings, read_server_key
 from explainer.storage.database import SqlDatabase
+from explainer.transparency_log.erasure_list import ErasureList
 from explainer.transparency_log.key_store import FileKeyStore
 from explainer.transparency_log.log_key import load_or_create_log_key
 from explainer.use_cases.decision_vault import Vault
+from explainer.use_cases.erase import repeat_erasures
 from explainer.use_cases.prepared_models import ModelVersionKey, PreparedModels
 from explainer.use_cases.publish_register import log_refused_models, register_models
 from explainer.use_cases.records import DecisionFilter
@@ -35,6 +38,7 @@ from models.errors import ModelUnusableError
 from public_pages.pages import mount_pages
 
 LOG_KEY_FILE = "log.key"
+ERASURE_LIST = "anchors/erasures.jsonl"
 KEY_STORE_FILE = "keys/subject_keys.db"
 SERVER_KEY_FILE = "server.key"
 TABLE_FOLDER = "tables"
@@ -77,11 +81,15 @@ def build_service(settings: Settings, *, clock: Callable[[], datetime] = utc_now
         catalogue=catalogue,
         explained_versions=models,
         refused_versions=refused,
-        vault=Vault(key_store, _derived(server_key, "key names"), secrets.token_bytes),
+        vault=Vault(
+            key_store, _derived(server_key, "key names"), secrets.token_bytes, erased_at=database.erased_at
+        ),
+        erasures=ErasureList(settings.erasure_list_file or folder / ERASURE_LIST),
         server_key=_derived(server_key, "access codes"),
         log_vkey=signer.vkey,
         clock=clock,
     )
+    repeat_erasures(service)
     models.on_refusal = partial(log_refused_models, service)
     register_models(service)
     return service
@@ -129,6 +137,7 @@ def application_of(service: Service) -> ASGIApp:
         # What exists now lives as long as the process: the collector need not look at it again.
         gc.collect()
         gc.freeze()
+        give_back_what_only_the_start_needed()
         yield
         gc.unfreeze()
         service.database.dispose()

@@ -56,8 +56,12 @@ class KeyStore(Protocol):
             ErasedError: If the key was destroyed or never existed.
         """
 
-    def destroy(self, key_id: str) -> None:
-        """Destroy the key for good; doing it twice, or to a name that has no key, is no error."""
+    def destroy(self, key_ids: Sequence[str]) -> int:
+        """Destroy keys for good, all or none; doing it twice, or to a name that has no key, is no error.
+
+        Returns:
+            How many of them were not destroyed before.
+        """
 
 
 class FileKeyStore:
@@ -141,18 +145,26 @@ class FileKeyStore:
             row = _find(connection, key_id)
         return self._unwrap(key_id, row[0] if row is not None else None)
 
-    def destroy(self, key_id: str) -> None:
-        """Overwrite the key of this name; records sealed under it can never be opened again.
+    def destroy(self, key_ids: Sequence[str]) -> int:
+        """Overwrite keys; records sealed under them can never be opened again.
 
         Args:
-            key_id: Name of the key; names without a key are barred from getting one.
+            key_ids: Names of the keys; names without a key are barred from getting one.
+
+        Returns:
+            How many of them were not destroyed before.
 
         Raises:
-            SealingError: If the store cannot be written; the key then still exists.
+            SealingError: If the store cannot be written; the keys then still exist.
         """
-        with self._transaction() as connection:
-            connection.execute("DELETE FROM subject_key WHERE key_id = ?", (key_id,))
-            connection.execute("INSERT INTO subject_key VALUES (?, NULL)", (key_id,))
+        with self._connection() as connection:
+            left = [key_id for key_id in dict.fromkeys(key_ids) if _find(connection, key_id) != (None,)]
+        if left:
+            with self._transaction() as connection:
+                for key_id in left:
+                    connection.execute("DELETE FROM subject_key WHERE key_id = ?", (key_id,))
+                    connection.execute("INSERT INTO subject_key VALUES (?, NULL)", (key_id,))
+        return len(left)
 
     def _get_or_create_all(self, key_ids: Sequence[str]) -> list[bytes | Exception]:
         with self._transaction() as connection:

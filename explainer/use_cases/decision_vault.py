@@ -7,12 +7,14 @@ decisions at once; what is recorded later has a new key.
 
 import hmac
 import json
-from collections.abc import Callable, Mapping
-from datetime import date
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
 from hashlib import sha256
 from typing import Any
 
 from explainer.decisions.decision import PrivatePart, Provenance, Remedy
+from explainer.errors import ErasedError
+from explainer.narration.number_words import TIME_ZONE
 from explainer.transparency_log.key_store import KeyStore
 from explainer.transparency_log.log_entry import PrivateFields
 from explainer.transparency_log.sealing import SealedRecord, seal, unseal
@@ -63,12 +65,21 @@ class Vault:
         key_store: Where the keys live, apart from the database.
         index_key: 32 bytes; turns a subject's pseudonym into a tag that says nothing.
         random_bytes: Source of randomness.
+        erased_at: Says when a key was erased, or None where nobody noted it.
     """
 
-    def __init__(self, key_store: KeyStore, index_key: bytes, random_bytes: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        key_store: KeyStore,
+        index_key: bytes,
+        random_bytes: Callable[[int], bytes],
+        *,
+        erased_at: Callable[[str], datetime | None] = lambda _key_id: None,
+    ) -> None:
         self._key_store = key_store
         self._index_key = index_key
         self._random_bytes = random_bytes
+        self._erased_at = erased_at
 
     def subject_id_for(self, subject_reference: str | None, *, owner: str) -> str | None:
         """Tag that the decisions of one person share, so that they can be found and erased together.
@@ -134,7 +145,27 @@ class Vault:
         Raises:
             ErasedError: If it was destroyed or never existed.
         """
-        return OpenKey(self._key_store.get(key_id), self._random_bytes)
+        try:
+            return OpenKey(self._key_store.get(key_id), self._random_bytes)
+        except ErasedError as error:
+            raise self._dated(key_id, error) from error
+
+    def destroy(self, key_ids: Sequence[str]) -> int:
+        """Destroy keys for good, all or none.
+
+        Returns:
+            How many of them were not destroyed before.
+        """
+        return self._key_store.destroy(key_ids)
+
+    def _dated(self, key_id: str, error: ErasedError) -> ErasedError:
+        erased_at = self._erased_at(key_id)
+        if erased_at is None:
+            return error
+        day = erased_at.astimezone(TIME_ZONE).date()
+        dated = ErasedError(f"The data were erased on {day}; the log still proves what was recorded.")
+        dated.erased_at = erased_at
+        return dated
 
     def key_for_sealing(self, key_id: str) -> OpenKey:
         """Read a key for one request, made where there is none; errors as :meth:`seal`."""

@@ -7,7 +7,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from explainer.settings import Settings
+from explainer.transparency_log.erasure_list import ErasureList
 from explainer.use_cases.decision_vault import Vault
+from explainer.use_cases.finding_aid import FindingAid
 from explainer.use_cases.stores import Database
 from models.catalogue import Catalogue
 from models.errors import ModelUnusableError
@@ -31,10 +33,12 @@ class Service:
             one up may take seconds the first time, and raises where it does not pass its verification.
         refused_versions: Versions that did not pass their verification when they were first needed, and why.
         vault: Seals and opens what is personal.
+        erasures: List of what was erased, outside database and key store.
         server_key: 32 bytes for HMACs over access codes and tokens.
         log_vkey: Public key of the log as a C2SP vkey.
         clock: Current time, UTC.
         random_bytes: Source of randomness.
+        finding_aid: Where entries of the log are looked for.
     """
 
     settings: Settings
@@ -43,10 +47,12 @@ class Service:
     explained_versions: Mapping[tuple[str, str], "ExplainedModel"]
     refused_versions: Mapping[tuple[str, str], ModelUnusableError] = field(default_factory=dict)
     vault: Vault
+    erasures: ErasureList
     server_key: bytes
     log_vkey: str
     clock: Callable[[], datetime]
     random_bytes: RandomBytes = secrets.token_bytes
+    finding_aid: FindingAid = field(default_factory=FindingAid)
 
     @property
     def usable_packages(self) -> Mapping[str, ListedPackage]:
