@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from explainer.app import LOG_KEY_FILE, build_service, create_app, package_folders, prepared_models
+from explainer.erasure_commands import add_erasure_commands
 from explainer.errors import SettingsError
 from explainer.settings import Settings, load_settings
 from explainer.transparency_log.log_key import load_or_create_log_key
@@ -41,6 +42,7 @@ app.add_typer(models_app, name="models")
 app.add_typer(log_app, name="log")
 app.add_typer(staff_app, name="staff")
 app.add_typer(case_system_app, name="case-system")
+add_erasure_commands(app)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 

@@ -221,6 +221,13 @@ class ErasedError(SealingError):
     code: ClassVar[str] = "erased"
     erased_at: datetime | None = None
 
+    @classmethod
+    def on(cls, erased_at: datetime) -> "ErasedError":
+        """The error for data of which it is known when (UTC) they were erased."""
+        error = cls(f"The data were erased on {erased_at.date()}; the log still proves what was recorded.")
+        error.erased_at = erased_at
+        return error
+
 
 class LogIntegrityError(KlarbescheidError):
     """The log contradicts itself: nothing more may be appended."""

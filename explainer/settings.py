@@ -48,6 +48,11 @@ class Settings(BaseModel):
         description="File with 32 random bytes in Base64 that protects access codes and stored keys; "
         "made in the demo, required everywhere else. Keep a copy apart from the database.",
     )
+    retention_days: int = Field(
+        default=400,
+        ge=183,
+        description="After how many days `explainer retention` erases the data of a decision; the law demands 183.",
+    )
     erasure_list_file: Path | None = Field(
         default=None,
         description="List of what was erased, so that a restored copy brings nobody back; put it on another volume. "

@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from explainer import errors
+from explainer.use_cases.moments import utc_text
 from models import errors as model_errors
 from models.errors import KlarbescheidError
 

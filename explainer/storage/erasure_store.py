@@ -78,7 +78,9 @@ class SqlErasureStore:
                 sa.update(explanation)
                 .where(
                     explanation.c.sealed.is_not(None),
-                    sa.or_(explanation.c.decision_reference.is_(None), explanation.c.decision_reference.in_(references)),
+                    sa.or_(
+                        explanation.c.decision_reference.is_(None), explanation.c.decision_reference.in_(references)
+                    ),
                     explanation.c.key_id.in_(some),
                 )
                 .values(sealed=b""),

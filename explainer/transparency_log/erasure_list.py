@@ -1,8 +1,8 @@
 """The list of erasures, outside database and key store: a restored copy of either must not bring anybody back.
 
-One line of JSON for each erasure, appended and durable before the first key is destroyed: when, on which basis, and the
-names of the keys. Names of keys are random, so the list says nobody's name; it belongs beside the anchors of the log, on
-another volume than database and keys.
+One line of JSON for each erasure, appended and durable before the first key is destroyed: when, on which basis, and
+the names of the keys. Names of keys are random, so the list says nobody's name; it belongs beside the anchors of the
+log, on another volume than database and keys.
 """
 
 import fcntl
@@ -84,14 +84,14 @@ class ErasureList:
     def _erasure(self, number: int, line: bytes) -> Erasure:
         try:
             said = json.loads(line)
-            if said["v"] != _VERSION:
-                raise ValueError("another version")
             at = datetime.fromisoformat(said["at"]).astimezone(UTC)
-            return Erasure(at=at, basis=str(said["basis"]), key_ids=tuple(map(str, said["keys"])))
+            return {_VERSION: Erasure(at=at, basis=str(said["basis"]), key_ids=tuple(map(str, said["keys"])))}[
+                said["v"]
+            ]
         except (ValueError, KeyError, TypeError) as error:
             raise SettingsError(
-                f"Line {number} of the list of erasures {self._path} is damaged. Put a copy of the list back: without it, "
-                "data that were erased could come back to life."
+                f"Line {number} of the list of erasures {self._path} is damaged. Put a copy of the list back: without "
+                "it, data that were erased could come back to life."
             ) from error
 
 

@@ -14,7 +14,6 @@ from typing import Any
 
 from explainer.decisions.decision import PrivatePart, Provenance, Remedy
 from explainer.errors import ErasedError
-from explainer.narration.number_words import TIME_ZONE
 from explainer.transparency_log.key_store import KeyStore
 from explainer.transparency_log.log_entry import PrivateFields
 from explainer.transparency_log.sealing import SealedRecord, seal, unseal
@@ -148,7 +147,10 @@ class Vault:
         try:
             return OpenKey(self._key_store.get(key_id), self._random_bytes)
         except ErasedError as error:
-            raise self._dated(key_id, error) from error
+            erased_at = self._erased_at(key_id)
+            if erased_at is None:
+                raise
+            raise ErasedError.on(erased_at) from error
 
     def destroy(self, key_ids: Sequence[str]) -> int:
         """Destroy keys for good, all or none.
@@ -157,15 +159,6 @@ class Vault:
             How many of them were not destroyed before.
         """
         return self._key_store.destroy(key_ids)
-
-    def _dated(self, key_id: str, error: ErasedError) -> ErasedError:
-        erased_at = self._erased_at(key_id)
-        if erased_at is None:
-            return error
-        day = erased_at.astimezone(TIME_ZONE).date()
-        dated = ErasedError(f"The data were erased on {day}; the log still proves what was recorded.")
-        dated.erased_at = erased_at
-        return dated
 
     def key_for_sealing(self, key_id: str) -> OpenKey:
         """Read a key for one request, made where there is none; errors as :meth:`seal`."""

@@ -14,7 +14,7 @@ from explainer.transparency_log.erasure_list import Erasure
 from explainer.transparency_log.log_entry import LogEvent
 from explainer.use_cases.erasure_rules import Hold, holds_of
 from explainer.use_cases.log_writing import write_log_entry
-from explainer.use_cases.records import DecisionRecord
+from explainer.use_cases.records import DecisionRecord, ExplanationRecord
 from explainer.use_cases.service import Service
 from explainer.use_cases.stores import UnitOfWork
 
@@ -56,7 +56,8 @@ def erase_person(service: Service, subject_reference: str, *, case_system: str |
     """
     with service.database.reading() as work:
         records = decisions_of_person(service, work, subject_reference, case_system=case_system)
-        return _erase(service, work, records)
+        allowed, holds = sorted_by_law(work, records, now=service.clock())
+    return _erase(service, allowed, holds)
 
 
 def erase_decision(service: Service, reference: str) -> Erased:
@@ -79,7 +80,8 @@ def erase_decision(service: Service, reference: str) -> Erased:
         if record is None:
             raise DecisionNotFoundError("There is no decision with this reference.")
         service.vault.key(record.key_id)
-        return _erase(service, work, [record])
+        allowed, holds = sorted_by_law(work, [record], now=service.clock())
+    return _erase(service, allowed, holds)
 
 
 def decisions_of_person(
@@ -188,18 +190,20 @@ def _note_again(service: Service, key_ids: Sequence[str], erasure: Erasure) -> N
         work.erasures.empty(key_ids)
 
 
-def _erase(service: Service, work: UnitOfWork, records: Sequence[DecisionRecord]) -> Erased:
-    now = service.clock()
-    allowed, holds = sorted_by_law(work, records, now=now)
+def _erase(service: Service, allowed: Sequence[DecisionRecord], holds: Sequence[Hold]) -> Erased:
     if not allowed:
         raise ErasureForbiddenError(
             "Nothing was erased. " + " ".join(f"{hold.reference}: {hold.sentence}" for hold in holds)
         )
     for begin in range(0, len(allowed), AT_ONCE):
         some = allowed[begin : begin + AT_ONCE]
-        key_ids = list(dict.fromkeys(record.key_id for record in some))
-        apply_erasure(service, key_ids, basis=ON_REQUEST, records=len(some), purpose="asked for")
+        apply_erasure(service, keys_of(some), basis=ON_REQUEST, records=len(some), purpose="asked for")
     return Erased(references=tuple(record.reference for record in allowed), holds=tuple(holds))
+
+
+def keys_of(records: Sequence[DecisionRecord | ExplanationRecord]) -> list[str]:
+    """Names of the keys of records, each once."""
+    return list(dict.fromkeys(record.key_id for record in records))
 
 
 def sorted_by_law(

@@ -14,7 +14,7 @@ FLOOR_DAYS = 183
 """Logs of high-risk systems are kept for at least six months (AI Act Art. 19(1) and 26(6))."""
 
 DECISION_DAYS = 400
-"""Default: one year to object where the notice is missing (VwGO § 58(2), SGB X § 35(3)), a month (VwGO § 70), a buffer."""
+"""Default: a year to object where no notice was given (VwGO § 58(2), SGB X § 35(3)), a month (VwGO § 70), a buffer."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -55,7 +55,7 @@ class DecisionStore(Protocol):
     def not_erased(
         self, *, before: datetime, after: tuple[datetime, str] | None, limit: int
     ) -> Sequence[DecisionRecord]:
-        """Decisions recorded before a moment whose data are not erased, oldest first, after (recorded_at, reference)."""
+        """Decisions recorded before a moment, not erased, oldest first; begins after (recorded_at, reference)."""
 
     def successor_of(self, reference: str) -> str | None:
         """Reference of the decision that superseded this one, or None."""
@@ -193,6 +193,9 @@ class AccessStore(Protocol):
 
     def end_session(self, digest: bytes) -> None:
         """Delete a session."""
+
+    def forget_ended_sessions(self, *, now: datetime) -> int:
+        """Delete the sessions that have expired; returns how many."""
 
     def was_noted(self, mark: bytes) -> bool:
         """Whether this reading was noted before (readings of the log are logged once per person and hour)."""
