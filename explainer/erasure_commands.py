@@ -3,16 +3,23 @@
 import json
 import os
 from dataclasses import asdict
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from explainer.app import build_service
+from explainer.errors import SettingsError
 from explainer.settings import load_settings
+from explainer.transparency_log.private_file import create_private_file
 from explainer.use_cases.apply_retention import apply_retention
 from explainer.use_cases.erase import erase_decision, erase_person
+from explainer.use_cases.export_subject import cards_of
+from explainer.use_cases.export_subject import export_subject as gather_subject_data
 from explainer.use_cases.service import Service
 from models.errors import InputProblem, InvalidInputError
+from public_pages.language_negotiation import LANGUAGES
+from public_pages.subject_data_file import readable_copy
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 CaseSystemName = Annotated[
@@ -24,6 +31,7 @@ def add_erasure_commands(app: typer.Typer) -> None:
     """Add the commands of this module to the command line."""
     app.command()(erase)
     app.command()(retention)
+    app.command()(export_subject)
 
 
 def _service() -> Service:
@@ -60,6 +68,28 @@ def erase(
             typer.echo(f"Not erased: {hold.reference}: {hold.sentence}")
     if erased.holds:
         raise typer.Exit(1)
+
+
+def export_subject(
+    subject_reference: Annotated[str, typer.Argument(help="The case system's reference of the person.")],
+    out: Annotated[Path, typer.Argument(help="Folder for the copy; it must not exist yet.")],
+    *,
+    case_system: CaseSystemName = None,
+) -> None:
+    """Write a copy of everything held about a person (GDPR Art. 15): JSON, and HTML to read in German and English."""
+    service = _service()
+    try:
+        out.mkdir(mode=0o700)
+    except OSError as error:
+        raise SettingsError(f"The folder {out} cannot be made: {error.strerror}.") from error
+    export = gather_subject_data(service, subject_reference, case_system=case_system)
+    cards = cards_of(service, export)
+    written = {"data.json": json.dumps(export, ensure_ascii=False, indent=2)}
+    for language in LANGUAGES:
+        written[f"data.{language}.html"] = readable_copy(service.settings, export, cards, language)
+    for name, content in written.items():
+        create_private_file(out / name, content.encode())
+    typer.echo(f"Wrote {', '.join(written)} into {out}: {len(export['decisions'])} decision(s). Hand it over safely.")
 
 
 def retention(*, as_json: AsJson = False) -> None:

@@ -153,7 +153,7 @@ def read_explanation(service: Service, caller: Caller, explanation_id: str) -> t
     if record is None or not _may_read(caller, record):
         raise ExplanationNotFoundError("There is no explanation with this number.")
     key = service.vault.key(record.key_id)
-    delivered = _delivered_again(key, record, kept)
+    delivered = delivered_again(key, record, kept)
     digest = sha256(delivered).hexdigest()
     if entry is None or sealed is None or digest != _logged_digest(key, entry, sealed[1]):
         raise UntrustworthyExplanationError("The stored explanation is not the one that was logged.")
@@ -248,7 +248,21 @@ def _logged_digest(key: OpenKey, entry: LogRecord, sealed: bytes) -> JsonValue:
     return private["explanation"][1]
 
 
-def _delivered_again(key: OpenKey, record: ExplanationRecord, kept: KeptDocumentRecord | None) -> bytes:
+def delivered_again(key: OpenKey, record: ExplanationRecord, kept: KeptDocumentRecord | None) -> bytes:
+    """The bytes of an earlier delivery.
+
+    Args:
+        key: Key they are sealed under.
+        record: The delivery.
+        kept: The document it was made of, where it has no bytes of its own.
+
+    Returns:
+        The bytes; the caller compares their digest with the logged one.
+
+    Raises:
+        UntrustworthyExplanationError: If the document is missing.
+        SealingError: If what is stored was changed.
+    """
     if record.sealed is not None:
         return key.open(record.sealed, context=f"explanation:{record.id}")
     if kept is None:

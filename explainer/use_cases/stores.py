@@ -152,6 +152,9 @@ class LogStore(Protocol):
     def sealed_part(self, entry_id: str) -> tuple[str, bytes] | None:
         """Key id and sealed private part of one entry, or None."""
 
+    def under_key(self, key_id: str) -> Sequence[tuple[LogRecord, bytes]]:
+        """Entries whose private part is sealed under this key, oldest first, with that part."""
+
     def newest(
         self, *, limit: int, before: int | None = None, event: str | None = None, system: str | None = None
     ) -> Sequence[LogRecord]:

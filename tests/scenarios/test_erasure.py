@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import datetime, timedelta
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -318,3 +319,45 @@ def test_an_erasure_that_a_crash_cut_off_is_ended_at_the_next_start(
         explain_decision(service, Subject(doomed["reference"]), doomed["reference"], language="de")
     assert newest_entry(service).t == "erasure.applied"
     service.database.dispose()
+
+
+def test_a_person_gets_a_copy_of_everything_and_only_their_own(settings: Settings, tmp_path: Path) -> None:
+    service = opened(settings)
+    mine = decided(service, PERSON, case_reference=SECRET)
+    decided(service, OTHER, case_reference="WG-of-somebody-else")
+    told = explain_decision(service, Subject(mine["reference"]), mine["reference"], language="de")
+    read_explanation(service, STAFF, told.id)
+    service.database.dispose()
+    out = tmp_path / "copy"
+    done = run(settings, "export-subject", PERSON, str(out))
+    assert done.returncode == 0, done.stderr
+    assert {file.name: file.stat().st_mode & 0o777 for file in out.iterdir()} == {
+        "data.json": 0o600,
+        "data.de.html": 0o600,
+        "data.en.html": 0o600,
+    }
+    written = (out / "data.json").read_text()
+    [decision] = json.loads(written)["decisions"]
+    assert decision["stated"]["inputs"] == a_request()["inputs"]
+    assert decision["stated"]["case_reference"] == SECRET
+    assert [one["document"]["id"] for one in decision["explanations"]] == [told.id]
+    assert [entry["event"] for entry in decision["log"]] == [
+        "decision.recorded",
+        "explanation.delivered",
+        "explanation.read",
+        "decision.read",
+    ]
+    assert "actor" not in decision["log"][2]["opens"], "members of staff are not named"
+    for entry in decision["log"]:
+        leaf = parse_leaf(json.dumps(entry["leaf"], sort_keys=True, separators=(",", ":")).encode())
+        opens = {name: (bytes.fromhex(one["salt"]), one["value"]) for name, one in entry["opens"].items()}
+        leaf.verify_private(opens)
+    assert (leaf.basis, leaf.outcome) == ("gdpr-15", "exported"), "handing the copy out is logged"
+    for language, words in (("de", "Aktenzeichen"), ("en", "File number")):
+        page = (out / f"data.{language}.html").read_text()
+        assert words in page
+        assert SECRET in page
+        assert told.document.text.sections[0].paragraphs[0] in unescape(page)
+    assert "WG-of-somebody-else" not in written + page
+    assert run(settings, "export-subject", PERSON, str(out)).returncode == 1, "nothing is written over"
+    assert run(settings, "export-subject", "P-unknown", str(tmp_path / "none")).returncode == 1
