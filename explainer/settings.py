@@ -48,6 +48,14 @@ class Settings(BaseModel):
         description="File with 32 random bytes in Base64 that protects access codes and stored keys; "
         "made in the demo, required everywhere else. Keep a copy apart from the database.",
     )
+    key_service_url: str | None = Field(
+        default=None,
+        description="Address of a key service (`explainer key-service`), where several machines serve one city; "
+        "the key store is a file in the data folder when empty.",
+    )
+    key_service_token_file: Path | None = Field(
+        default=None, description="File with the token of the key service, mode 0600."
+    )
     retention_days: int = Field(
         default=400,
         ge=183,
