@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from explainer.decisions.access_code import normalise_reference
 from explainer.errors import (
     DecisionNotFoundError,
+    ErasedError,
     ExplanationNotFoundError,
     NotAllowedError,
     UntrustworthyExplanationError,
@@ -31,6 +32,7 @@ from explainer.use_cases.deliver_explanation import (
 )
 from explainer.use_cases.find_interactions import interactions_for_audience
 from explainer.use_cases.kept_documents import UsableDocument, delivered_bytes, fingerprint_of_facts, keep, usable
+from explainer.use_cases.log_request import key_or_refusal, log_request
 from explainer.use_cases.log_writing import write_log_entry
 from explainer.use_cases.open_session import refuse_other_code
 from explainer.use_cases.read_decisions import LoadedDecision, load_decision
@@ -85,10 +87,11 @@ def explain_decision(
     decision = service.database.deliverable(stored_as, audience=wish.audience, language=wish.language)
     if decision is None:
         raise DecisionNotFoundError("There is no decision with this reference.")
-    key = service.vault.key(decision.key_id)
+    key = key_or_refusal(service, caller, decision)
     new_document: KeptDocumentRecord | None = None
     document = _usable_document(service, decision, key)
     if document is None:
+        log_request(service, caller, wish, decision)
         new_document, document = _document_anew(service, caller, decision, wish)
     prepared = prepare_from_kept(service, caller, wish, decision, document, key=key)
     with service.database.writing() as work:
@@ -181,7 +184,10 @@ def _prepare_for_subject(
     wish = checked_wish(subject, audience=audience, language=language, purpose=None, legal_basis=None)
     if decision is None or decision.has_open_tasks:
         return subject, None
-    key = service.vault.key(decision.key_id)
+    try:
+        key = service.vault.key(decision.key_id)
+    except ErasedError:
+        return subject, None  # the other way logs that somebody asked, which takes longer than a loop may wait
     document = _usable_document(service, decision, key)
     if document is None:
         return subject, None
