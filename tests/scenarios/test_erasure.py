@@ -7,7 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,10 @@ from explainer.storage.erasure_store import SqlErasureStore
 from explainer.transparency_log.log_entry import parse_leaf
 from explainer.transparency_log.verify import url_fetcher, verify_log
 from explainer.use_cases.callers import CaseSystem, Staff, Subject
-from explainer.use_cases.erase import erase_person
+from explainer.use_cases.erase import erase_decision, erase_person
+from explainer.use_cases.erasure_rules import holds_of
 from explainer.use_cases.explain_decision import explain_decision, read_explanation
+from explainer.use_cases.explain_inputs import explain_inputs
 from explainer.use_cases.read_decisions import list_decisions
 from explainer.use_cases.record_decision import record_decision
 from explainer.use_cases.records import DecisionFilter
@@ -33,6 +35,7 @@ from explainer.use_cases.service import Service
 from tests.api.test_record_decision import a_request
 from tests.databases import postgres_server
 from tests.demo_city import free_port, serving
+from tests.event_loops import in_a_loop_of_its_own
 
 HOUSING = CaseSystem("key-1", "Wohnen")
 LONG_AGO = timedelta(days=200)
@@ -221,14 +224,19 @@ def test_two_case_systems_with_one_pseudonym_must_be_told_apart(settings: Settin
 def test_the_retention_job_erases_what_is_due_once(settings: Settings) -> None:
     service = opened(settings, ago=timedelta(days=401))
     due, held = decided(service, PERSON), decided(service, None, decided_by="person", outcome=None)
+    asked = explain_inputs(
+        service, STAFF, "wohngeld", a_request()["inputs"], language="de", purpose="advice", legal_basis="SGB I § 14"
+    )
+    of_inputs = in_a_loop_of_its_own(asked)
+    assert read_explanation(service, STAFF, of_inputs.id)
     service.database.dispose()
     service = opened(settings, ago=timedelta(days=399))
     fresh = decided(service, PERSON)
     service.database.dispose()
     done = json.loads(run(settings, "retention", "--json").stdout)
-    assert (done["decisions"], done["held"]) == (1, 1)
+    assert (done["decisions"], done["explanations"], done["held"]) == (1, 1, 1)
     again = json.loads(run(settings, "retention", "--json").stdout)
-    assert (again["decisions"], again["held"], again["repeated"]) == (0, 1, 0)
+    assert (again["decisions"], again["explanations"], again["held"], again["repeated"]) == (0, 0, 1, 0)
     service = opened(settings)
     entry = newest_entry(service)
     assert (entry.t, entry.basis, entry.outcome) == ("erasure.applied", "ret_decision_default", "erased_1")
@@ -239,7 +247,47 @@ def test_the_retention_job_erases_what_is_due_once(settings: Settings) -> None:
         assert explain_decision(service, Subject(reference), reference, language="de")
     with pytest.raises(ErasedError):
         explain_decision(service, Subject(due["reference"]), due["reference"], language="de")
+    assert newest_entry(service).outcome == "erased", "that somebody asked is logged"
+    with pytest.raises(ErasedError):
+        read_explanation(service, STAFF, of_inputs.id)
     service.database.dispose()
+
+
+def test_decisions_that_share_a_key_are_erased_together_or_not_at_all(tmp_path: Path) -> None:
+    """As earlier versions of the program recorded them."""
+    settings = demo_settings(tmp_path / "city", port=free_port()).model_copy(update={"load_models": "when_needed"})
+    service = opened(settings, ago=LONG_AGO)
+    old = decided(service, PERSON)
+    service.database.dispose()
+    service = opened(settings)
+    young = decided(service, PERSON)
+    key_id, _ = key_of(service, old["reference"])
+    service.database.dispose()
+    with closing(sqlite3.connect(settings.database_url.removeprefix("sqlite:///"))) as connection, connection:
+        connection.execute("UPDATE decision SET key_id = ? WHERE reference = ?", (key_id, young["reference"]))
+    service = opened(settings)
+    with pytest.raises(ErasureForbiddenError, match="under one key with 1 other"):
+        erase_decision(service, old["reference"])
+    service.database.dispose()
+    service = build_service(settings, clock=lambda: utc_now() + LONG_AGO)
+    assert set(erase_person(service, PERSON).references) == {old["reference"], young["reference"]}
+    service.database.dispose()
+
+
+@pytest.mark.parametrize(("days", "held"), [(182, True), (183, False)])
+def test_the_floor_ends_after_183_days_and_its_day_is_never_too_early(tmp_path: Path, days: int, held: bool) -> None:
+    settings = demo_settings(tmp_path / "city", port=free_port()).model_copy(update={"load_models": "when_needed"})
+    service = opened(settings, ago=timedelta(days=days, minutes=1))
+    decision = decided(service, PERSON)
+    with service.database.reading() as work:
+        record = work.decisions.get(decision["reference"])
+        assert record is not None
+        holds = holds_of(work, record, now=utc_now())
+    service.database.dispose()
+    assert [hold.reason for hold in holds] == (["floor"] if held else [])
+    for hold in holds:
+        assert hold.until is not None
+        assert datetime.combine(hold.until, time.min, tzinfo=UTC) >= record.recorded_at + timedelta(days=183)
 
 
 def test_the_retention_time_cannot_be_set_below_the_legal_floor(tmp_path: Path) -> None:
