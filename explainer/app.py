@@ -19,6 +19,8 @@ from explainer.api.access_log import AccessLog
 from explainer.api.application import api_application
 from explainer.api.body_limit import BodyLimit
 from explainer.api.head_requests import HeadAsGet
+from explainer.api.otlp_spans import OtlpSpans
+from explainer.api.processing_log import ProcessingLog
 from explainer.api.unexpected_errors import WithoutWords
 from explainer.errors import ErasedError, SettingsError
 from explainer.resident_memory import give_back_what_only_the_start_needed
@@ -31,6 +33,7 @@ from explainer.transparency_log.log_key import load_or_create_log_key
 from explainer.use_cases.decision_vault import SERVICE_KEY_ID, Vault
 from explainer.use_cases.erase import repeat_erasures
 from explainer.use_cases.prepared_models import ModelVersionKey, PreparedModels
+from explainer.use_cases.proof_jobs import ProofJobs
 from explainer.use_cases.publish_register import log_refused_models, register_models
 from explainer.use_cases.records import DecisionFilter
 from explainer.use_cases.service import Service
@@ -87,6 +90,7 @@ def build_service(settings: Settings, *, clock: Callable[[], datetime] = utc_now
         server_key=_derived(server_key, "access codes"),
         log_vkey=signer.vkey,
         clock=clock,
+        proof_jobs=ProofJobs(settings.proof_seconds),
     )
     repeat_erasures(service)
     models.on_refusal = partial(log_refused_models, service)
@@ -137,14 +141,22 @@ def application_of(service: Service) -> ASGIApp:
         gc.collect()
         gc.freeze()
         give_back_what_only_the_start_needed()
+        if service.proof_jobs is not None:
+            service.proof_jobs.start()
         yield
         gc.unfreeze()
+        if service.proof_jobs is not None:
+            service.proof_jobs.close()
         service.database.dispose()
 
     app = api_application(service, lifespan=lifespan)
     mount_pages(app, service)
     app.add_middleware(BodyLimit, max_bytes=service.settings.max_body_bytes)
     app.add_middleware(HeadAsGet)
+    endpoint, activity_id = service.settings.traces_endpoint, service.settings.processing_activity_id
+    if endpoint is not None and activity_id is not None:
+        spans = OtlpSpans(endpoint, activity_id)
+        app.add_middleware(ProcessingLog, spans=spans, required=service.settings.traces_required)
     app.add_middleware(AccessLog)
     return WithoutWords(app)
 

@@ -13,6 +13,7 @@
     ├─ ModelUnusableError                the city's data officer can mend it (models.errors)
     ├─ VerificationError                 proofs, signatures and formats that do not hold
     ├─ SealingError                      ErasedError
+    ├─ TracesNotTakenError               the collector did not acknowledge; ask again
     ├─ LogIntegrityError                 fatal: stop appending, page someone
     └─ SettingsError                     the administrator can mend it before start
 
@@ -227,6 +228,12 @@ class ErasedError(SealingError):
         error = cls(f"The data were erased on {erased_at.date()}; the log still proves what was recorded.")
         error.erased_at = erased_at
         return error
+
+
+class TracesNotTakenError(KlarbescheidError):
+    """The collector of traces did not acknowledge what was done with a person's data."""
+
+    code: ClassVar[str] = "traces_not_taken"
 
 
 class LogIntegrityError(KlarbescheidError):

@@ -31,6 +31,7 @@ STATUS_OF: dict[type[KlarbescheidError], tuple[int, str]] = {
     ),
     errors.VerificationError: (422, "What was sent cannot be verified."),
     errors.SealingError: (500, "Sealed data could not be opened."),
+    errors.TracesNotTakenError: (503, "The register of processings did not answer."),
     errors.LogIntegrityError: (503, "The log does not hold; nothing is recorded until it is mended."),
     errors.SettingsError: (500, "The service is not set up correctly."),
 }

@@ -57,6 +57,9 @@ class DecisionStore(Protocol):
     ) -> Sequence[DecisionRecord]:
         """Decisions recorded before a moment, not erased, oldest first; begins after (recorded_at, reference)."""
 
+    def replace_numbers(self, reference: str, *, known: bytes, better: bytes) -> bool:
+        """Put better sealed numbers in the place of known ones; False, nothing changed, where others stand there."""
+
     def successor_of(self, reference: str) -> str | None:
         """Reference of the decision that superseded this one, or None."""
 
