@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from explainer import errors
+from explainer.use_cases.moments import utc_text
 from models import errors as model_errors
 from models.errors import KlarbescheidError
 
@@ -23,7 +24,7 @@ STATUS_OF: dict[type[KlarbescheidError], tuple[int, str]] = {
     errors.NotSignedInError: (401, "A valid key or token is needed."),
     errors.CsrfError: (403, "The form has expired."),
     errors.AccessRefusedError: (403, "Not allowed."),
-    errors.ErasedError: (410, "The data were erased after their retention time; the proof remains."),
+    errors.ErasedError: (410, "The data were erased; the proof remains."),
     errors.UntrustworthyExplanationError: (
         503,
         "The explanation failed its own checks and is not shown.",
@@ -63,6 +64,8 @@ def problem_of(error: KlarbescheidError) -> dict[str, Any]:
         ]
     if isinstance(error, errors.UntrustworthyExplanationError) and error.answer_by is not None:
         problem["answer_by"] = error.answer_by.isoformat()
+    if isinstance(error, errors.ErasedError) and error.erased_at is not None:
+        problem["erased_at"] = utc_text(error.erased_at)
     return problem
 
 

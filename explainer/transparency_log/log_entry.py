@@ -50,6 +50,7 @@ class LogEvent(StrEnum):
     EXPLANATION_DELIVERED = "explanation.delivered"
     EXPLANATION_REFUSED = "explanation.refused"
     EXPLANATION_READ = "explanation.read"
+    BATCH_EXPLAINED = "batch.explained"
     REVIEW_OPENED = "review.opened"
     REVIEW_ANSWERED = "review.answered"
     MODEL_REGISTERED = "model.registered"

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from explainer.settings import Settings
+from explainer.transparency_log.erasure_list import ErasureList
 from explainer.use_cases.calculations import Calculations
 from explainer.use_cases.decision_vault import Vault
 from explainer.use_cases.finding_aid import FindingAid
@@ -35,6 +36,7 @@ class Service:
             one up may take seconds the first time, and raises where it does not pass its verification.
         refused_versions: Versions that did not pass their verification when they were first needed, and why.
         vault: Seals and opens what is personal.
+        erasures: List of what was erased, outside database and key store.
         server_key: 32 bytes for HMACs over access codes and tokens.
         log_vkey: Public key of the log as a C2SP vkey.
         clock: Current time, UTC.
@@ -51,6 +53,7 @@ class Service:
     explained_versions: Mapping[tuple[str, str], "ExplainedModel"]
     refused_versions: Mapping[tuple[str, str], ModelUnusableError] = field(default_factory=dict)
     vault: Vault
+    erasures: ErasureList
     server_key: bytes
     log_vkey: str
     clock: Callable[[], datetime]
