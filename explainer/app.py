@@ -3,6 +3,7 @@
 import base64
 import gc
 import hmac
+import logging
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -23,6 +24,7 @@ from explainer.api.unexpected_errors import WithoutWords
 from explainer.errors import SettingsError
 from explainer.settings import Settings, read_server_key
 from explainer.storage.database import SqlDatabase
+from explainer.transparency_log.anchor_file import AnchorFile
 from explainer.transparency_log.key_store import FileKeyStore
 from explainer.transparency_log.log_key import load_or_create_log_key
 from explainer.use_cases.decision_vault import Vault
@@ -38,6 +40,10 @@ LOG_KEY_FILE = "log.key"
 KEY_STORE_FILE = "keys/subject_keys.db"
 SERVER_KEY_FILE = "server.key"
 TABLE_FOLDER = "tables"
+ANCHOR_FOLDER = "anchors"
+ANCHOR_FILE = "checkpoints.jsonl"
+
+_LOGGER = logging.getLogger(__name__)
 
 
 def utc_now() -> datetime:
@@ -65,9 +71,14 @@ def build_service(settings: Settings, *, clock: Callable[[], datetime] = utc_now
         raise SettingsError(f"The data folder {folder} cannot be used: {error.strerror}.") from error
     server_key = _server_key(settings)
     signer = load_or_create_log_key(folder / LOG_KEY_FILE, origin=settings.origin, random_bytes=secrets.token_bytes)
-    database = SqlDatabase(settings.database_url, signer=signer, clock=clock)
+    database = SqlDatabase(
+        settings.database_url, signer=signer, clock=clock, anchors=AnchorFile(anchor_folder(settings) / ANCHOR_FILE)
+    )
     database.migrate()
     database.check_schema()
+    database.check_memory()
+    if database.read_only_reason is not None:
+        _LOGGER.critical("THE LOG IS READ-ONLY. %s", database.read_only_reason)
     key_store = _key_store(folder / KEY_STORE_FILE, _derived(server_key, "key store"), database)
     catalogue = Catalogue.load(package_folders(settings))
     models, refused = prepared_models(settings, catalogue)
@@ -79,7 +90,6 @@ def build_service(settings: Settings, *, clock: Callable[[], datetime] = utc_now
         refused_versions=refused,
         vault=Vault(key_store, _derived(server_key, "key names"), secrets.token_bytes),
         server_key=_derived(server_key, "access codes"),
-        log_vkey=signer.vkey,
         clock=clock,
     )
     models.on_refusal = partial(log_refused_models, service)
@@ -153,6 +163,11 @@ def package_folders(settings: Settings) -> list[Path]:
     if missing:
         raise SettingsError(f"These package folders do not exist: {', '.join(map(str, missing))}.")
     return folders
+
+
+def anchor_folder(settings: Settings) -> Path:
+    """Where the log's memory lies."""
+    return settings.anchor_folder or settings.data_folder / ANCHOR_FOLDER
 
 
 def _key_store(path: Path, master_key: bytes, database: SqlDatabase) -> FileKeyStore:

@@ -48,6 +48,11 @@ class Settings(BaseModel):
         description="File with 32 random bytes in Base64 that protects access codes and stored keys; "
         "made in the demo, required everywhere else. Keep a copy apart from the database.",
     )
+    anchor_folder: Path | None = Field(
+        default=None,
+        description="Folder for what must outlive the database: the checkpoints that were released. Best on another "
+        "volume; anchors/ in the data folder when empty.",
+    )
     demo: bool = Field(default=False, description="Demo city: makes its own secrets and publishes its log entries.")
     public_log_entries: bool = Field(
         default=False, description="Whether anyone may read log entries (always in the demo); else auditors only."

@@ -9,8 +9,10 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from explainer.errors import LogIntegrityError
+from explainer.storage.log_epochs import epoch_of_row, first_row, first_tile, index_of_row
+from explainer.storage.log_signers import KEY_CHANGES, LogSigners
 from explainer.storage.right_edge import RightEdge
-from explainer.storage.tables import log_checkpoint, log_entry, log_tile
+from explainer.storage.tables import log_checkpoint, log_entry, log_key, log_tile
 from explainer.storage.tile_reader import SqlTileReader
 from explainer.transparency_log.checkpoint import Checkpoint, sign_checkpoint
 from explainer.transparency_log.merkle import EMPTY_ROOT
@@ -23,11 +25,10 @@ _NEWEST_CHECKPOINT = (
     .order_by(log_checkpoint.c.size.desc())
     .limit(1)
 )
-_NEWEST_CHECKPOINT_ALONE = _NEWEST_CHECKPOINT.add_columns(sa.null().label("last_entry"))
 _INSERT_TILE = sa.insert(log_tile)
 _INSERT_CHECKPOINT = sa.insert(log_checkpoint)
 _CHECKPOINT_AND_LAST_ENTRY = _NEWEST_CHECKPOINT.add_columns(
-    sa.select(sa.func.max(log_entry.c.seq)).scalar_subquery().label("last_entry")
+    sa.select(sa.func.max(log_entry.c.seq)).scalar_subquery().label("last_entry"), KEY_CHANGES.label("key_changes")
 )
 
 
@@ -39,11 +40,15 @@ class StoredCheckpoint:
         size: Number of leaves it is signed for.
         root: Root hash of their tree.
         note: The signed note.
+        epoch: Which epoch of the log it belongs to; 0 unless the log was restored from a backup.
+        key_changes: How often the log's keys had changed by then, where it was read to be appended to.
     """
 
     size: int
     root: bytes
     note: str
+    epoch: int = 0
+    key_changes: int = 0
 
     @property
     def origin(self) -> str:
@@ -63,22 +68,24 @@ def newest_checkpoint(connection: Connection) -> StoredCheckpoint:
     Raises:
         LogIntegrityError: There is none; even the empty log has one since the first migration.
     """
-    return _found(connection.execute(_NEWEST_CHECKPOINT_ALONE).one_or_none())[0]
+    return _found(connection.execute(_NEWEST_CHECKPOINT).one_or_none())
 
 
-def _found(row: Sequence[Any] | None) -> tuple[StoredCheckpoint, int | None]:
+def _found(row: Sequence[Any] | None, key_changes: int = 0) -> StoredCheckpoint:
     if row is None:
         raise LogIntegrityError("The log has no checkpoint, not even the one of the empty log: rows have been removed")
-    size, root, note, last_entry = row
-    return StoredCheckpoint(size=size, root=root, note=note), last_entry
+    number, root, note = row[:3]
+    return StoredCheckpoint(
+        size=index_of_row(number), root=root, note=note, epoch=epoch_of_row(number), key_changes=key_changes
+    )
 
 
-def checkpoint_to_append_to(connection: Connection, signer: NoteSigner) -> StoredCheckpoint:
+def checkpoint_to_append_to(connection: Connection, signers: LogSigners) -> StoredCheckpoint:
     """The newest checkpoint, for a writer that holds the lock; refuses a log that it must not go on writing.
 
     Args:
         connection: A connection that holds the log's lock.
-        signer: The key that will sign.
+        signers: The keys that will sign.
 
     Returns:
         The checkpoint over all entries there are.
@@ -87,13 +94,14 @@ def checkpoint_to_append_to(connection: Connection, signer: NoteSigner) -> Store
         LogIntegrityError: Entries and newest checkpoint do not belong together, or the log belongs to another key
             name: signing would start a second history.
     """
-    newest, last = _found(connection.execute(_CHECKPOINT_AND_LAST_ENTRY).one_or_none())
-    if newest.origin != signer.name:
+    row = connection.execute(_CHECKPOINT_AND_LAST_ENTRY).one_or_none()
+    newest, last = _found(row, row.key_changes if row else 0), row.last_entry if row else None
+    if newest.origin != signers.origin:
         raise LogIntegrityError(
-            f"The log in this database is {newest.origin}, but the signing key is named {signer.name}; "
+            f"The log in this database is {newest.origin}, but the signing key is named {signers.origin}; "
             "use the key of this log or an empty database"
         )
-    entries = 0 if last is None else last + 1
+    entries = 0 if last is None or epoch_of_row(last) < newest.epoch else index_of_row(last) + 1
     if entries != newest.size:
         raise LogIntegrityError(
             f"The log holds {entries} entries, but its newest checkpoint is signed for {newest.size}"
@@ -103,7 +111,7 @@ def checkpoint_to_append_to(connection: Connection, signer: NoteSigner) -> Store
 
 def integrate(
     connection: Connection,
-    signer: NoteSigner,
+    signers: LogSigners,
     edge: RightEdge,
     *,
     before: StoredCheckpoint,
@@ -114,7 +122,7 @@ def integrate(
 
     Args:
         connection: A connection that holds the log's lock and has inserted the entries.
-        signer: The log's key.
+        signers: The log's keys.
         edge: What this process remembers of the tree.
         before: The newest checkpoint.
         new_size: Number of leaves now.
@@ -126,36 +134,83 @@ def integrate(
     Raises:
         LogIntegrityError: The hashes that the tree needs are not all there.
     """
-    reader = SqlTileReader(connection)
+    reader = SqlTileReader(connection, before.epoch)
     tree = Tree(reader, new_size)
     for path in completed_tiles(before.size, new_size):
         hashes = tree.tile(path.level, path.index)
         connection.execute(
             _INSERT_TILE,
-            {"level": path.level, "n": path.index, "hashes": hashes, "root": tile_root(hashes)},
+            {
+                "level": path.level,
+                "n": first_tile(before.epoch, path.level) + path.index,
+                "hashes": hashes,
+                "root": tile_root(hashes),
+            },
         )
     grown = edge.append(reader, size=before.size, root=before.root, new_size=new_size)
-    return _store_checkpoint(connection, signer, Checkpoint(signer.name, new_size, grown.root()), at)
+    signing = signers.signing(connection, key_changes=before.key_changes, size=new_size)
+    return _store_checkpoint(
+        connection, signing, Checkpoint(signers.origin, new_size, grown.root()), epoch=before.epoch, at=at
+    )
 
 
-def start_log(connection: Connection, signer: NoteSigner, *, at: datetime) -> None:
+def start_log(connection: Connection, signer: NoteSigner, *, at: datetime) -> str | None:
     """Sign the checkpoint of the empty log, unless the log has been started already.
 
     Args:
         connection: A connection that holds the log's lock.
         signer: The log's key.
         at: When the checkpoint is signed.
+
+    Returns:
+        The signed checkpoint, or None where the log had been started.
     """
+    begun = None if log_has_started(connection) else start_epoch(connection, signer, epoch=0, at=at)
+    if not connection.execute(sa.select(sa.exists(sa.select(log_key.c.number)))).scalar_one():
+        add_log_key(connection, signer.vkey, from_size=0)
+    return begun
+
+
+def log_has_started(connection: Connection) -> bool:
+    """Whether there is a checkpoint or an entry."""
     started = sa.select(sa.exists(sa.select(log_checkpoint.c.size)) | sa.exists(sa.select(log_entry.c.seq)))
-    if not connection.execute(started).scalar_one():
-        _store_checkpoint(connection, signer, Checkpoint(signer.name, 0, EMPTY_ROOT), at)
+    return bool(connection.execute(started).scalar_one())
+
+
+def start_epoch(connection: Connection, signer: NoteSigner, *, epoch: int, at: datetime) -> str:
+    """Sign the checkpoint of an epoch's empty log.
+
+    Args:
+        connection: A connection that holds the log's lock.
+        signer: The key of this epoch, named like its origin.
+        epoch: 0 for the first.
+        at: When the checkpoint is signed.
+
+    Returns:
+        The signed checkpoint.
+    """
+    empty = Checkpoint(signer.name, 0, EMPTY_ROOT)
+    return _store_checkpoint(connection, [signer], empty, epoch=epoch, at=at).note
+
+
+def add_log_key(connection: Connection, vkey: str, *, from_size: int) -> None:
+    """List a key as one that signs, from a tree size on.
+
+    Args:
+        connection: A connection that holds the log's lock.
+        vkey: Its public half.
+        from_size: Smallest tree it signs.
+    """
+    next_number = sa.select(sa.func.coalesce(sa.func.max(log_key.c.number) + 1, 0)).scalar_subquery()
+    connection.execute(sa.insert(log_key).values(number=next_number, vkey=vkey, from_size=from_size))
 
 
 def _store_checkpoint(
-    connection: Connection, signer: NoteSigner, checkpoint: Checkpoint, at: datetime
+    connection: Connection, signers: Sequence[NoteSigner], checkpoint: Checkpoint, *, epoch: int, at: datetime
 ) -> StoredCheckpoint:
     stored = StoredCheckpoint(
-        size=checkpoint.tree_size, root=checkpoint.root_hash, note=sign_checkpoint(checkpoint, [signer])
+        size=checkpoint.tree_size, root=checkpoint.root_hash, note=sign_checkpoint(checkpoint, signers), epoch=epoch
     )
-    connection.execute(_INSERT_CHECKPOINT, {"size": stored.size, "root": stored.root, "note": stored.note, "at": at})
+    row = {"size": first_row(epoch) + stored.size, "root": stored.root, "note": stored.note, "at": at}
+    connection.execute(_INSERT_CHECKPOINT, row)
     return stored

@@ -6,16 +6,17 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from explainer.storage.log_integration import StoredCheckpoint, checkpoint_to_append_to, integrate, newest_checkpoint
+from explainer.storage.log_epochs import INDEXES, first_row
+from explainer.storage.log_integration import StoredCheckpoint, integrate, newest_checkpoint
+from explainer.storage.log_signers import LogSigners, log_keys
 from explainer.storage.right_edge import RightEdge
 from explainer.storage.rows import record_from
 from explainer.storage.tables import log_entry, log_leaf, log_sealed
 from explainer.storage.tile_reader import SqlTileReader
 from explainer.transparency_log.log_entry import LogEntry
 from explainer.transparency_log.merkle import leaf_hash
-from explainer.transparency_log.signed_note import NoteSigner
 from explainer.transparency_log.tiles import check_leaf_size
-from explainer.use_cases.records import LogRecord, PreparedEntry
+from explainer.use_cases.records import LogKeyRecord, LogRecord, PreparedEntry
 
 # Built once: putting a statement together costs more than SQLite needs to run it.
 _INSERT_ENTRY = sa.insert(log_entry)
@@ -31,20 +32,27 @@ class SqlLogStore:
 
     Args:
         connection: The unit of work's connection.
-        signer: The log's key.
+        signers: The log's keys.
         edge: What this process remembers of the tree.
-        take_lock: Waits for other writers of the log; None in a read-only unit of work.
+        take_lock: Waits for other writers of the log and gives the checkpoint to append to; None in a read-only unit of
+            work.
     """
 
     def __init__(
-        self, connection: Connection, signer: NoteSigner, edge: RightEdge, take_lock: Callable[[], None] | None
+        self,
+        connection: Connection,
+        signers: LogSigners,
+        edge: RightEdge,
+        take_lock: Callable[[], StoredCheckpoint] | None,
     ) -> None:
         self._connection = connection
-        self._signer = signer
+        self._signers = signers
         self._edge = edge
         self._take_lock = take_lock
         self._before: StoredCheckpoint | None = None
         self._pending = 0
+        self._signed: str | None = None
+        self._epoch: int | None = None
 
     def append(self, entry: LogEntry, *, sealed: bytes, key_id: str, at: datetime) -> LogRecord:
         """Append one entry with its sealed private part.
@@ -85,13 +93,14 @@ class SqlLogStore:
             RuntimeError: The unit of work is read-only.
             sqlalchemy.exc.IntegrityError: See :meth:`append`.
         """
-        first = self._size_when_locked() + self._pending
+        before = self._locked()
+        first, first_of_epoch = before.size + self._pending, first_row(before.epoch)
         records = [_record(first + place, prepared) for place, prepared in enumerate(entries)]
         self._connection.execute(
             _INSERT_ENTRY,
             [
                 {
-                    "seq": record.index,
+                    "seq": first_of_epoch + record.index,
                     "entry_id": record.entry_id,
                     "event": record.event,
                     "system": record.system,
@@ -101,7 +110,9 @@ class SqlLogStore:
                 for record in records
             ],
         )
-        self._connection.execute(_INSERT_LEAF, [{"seq": record.index, "leaf": record.leaf} for record in records])
+        self._connection.execute(
+            _INSERT_LEAF, [{"seq": first_of_epoch + record.index, "leaf": record.leaf} for record in records]
+        )
         self._connection.execute(
             _INSERT_SEALED,
             [{"entry_id": one.entry.id, "key_id": one.key_id, "sealed": one.sealed} for one in entries],
@@ -128,13 +139,19 @@ class SqlLogStore:
             return
         self._before = integrate(
             self._connection,
-            self._signer,
+            self._signers,
             self._edge,
             before=self._before,
             new_size=self._before.size + self._pending,
             at=at,
         )
         self._pending = 0
+        self._signed = self._before.note
+
+    @property
+    def signed(self) -> str | None:
+        """The checkpoint that this unit of work has signed; it may be released once the unit has committed."""
+        return self._signed
 
     def tree_size(self) -> int:
         """Number of integrated entries this transaction sees."""
@@ -146,11 +163,17 @@ class SqlLogStore:
 
     def tiles(self) -> SqlTileReader:
         """Hashes of the tree as this transaction sees it."""
-        return SqlTileReader(self._connection)
+        return SqlTileReader(self._connection, self._current_epoch())
+
+    def keys(self) -> Sequence[LogKeyRecord]:
+        """Every key the log has had, oldest first, with the tree sizes it signs."""
+        return log_keys(self._connection)
 
     def leaves(self, start: int, end: int) -> Sequence[bytes]:
         """Leaf bytes with start <= index < end."""
-        query = sa.select(log_leaf.c.leaf).where(log_leaf.c.seq >= start, log_leaf.c.seq < end).order_by(log_leaf.c.seq)
+        first = first_row(self._current_epoch())
+        rows = log_leaf.c.seq >= first + start, log_leaf.c.seq < first + end
+        query = sa.select(log_leaf.c.leaf).where(*rows).order_by(log_leaf.c.seq)
         return list(self._connection.execute(query).scalars())
 
     def find(self, entry_id: str) -> LogRecord | None:
@@ -179,9 +202,10 @@ class SqlLogStore:
         Returns:
             The entries of one page of the list.
         """
-        query = _records().order_by(log_entry.c.seq.desc()).limit(limit)
+        first = first_row(self._current_epoch())
+        query = _records().where(log_entry.c.seq >= first).order_by(log_entry.c.seq.desc()).limit(limit)
         if before is not None:
-            query = query.where(log_entry.c.seq < before)
+            query = query.where(log_entry.c.seq < first + before)
         if event is not None:
             query = query.where(log_entry.c.event == event)
         if system is not None:
@@ -193,13 +217,17 @@ class SqlLogStore:
         found = self.newest(limit=1, event=event, system=system)
         return found[0] if found else None
 
-    def _size_when_locked(self) -> int:
+    def _locked(self) -> StoredCheckpoint:
         if self._take_lock is None:
             raise RuntimeError("A read-only unit of work cannot append to the log; open one with writing()")
         if self._before is None:
-            self._take_lock()
-            self._before = checkpoint_to_append_to(self._connection, self._signer)
-        return self._before.size
+            self._before = self._take_lock()
+        return self._before
+
+    def _current_epoch(self) -> int:
+        if self._epoch is None:
+            self._epoch = newest_checkpoint(self._connection).epoch
+        return self._epoch
 
 
 def _record(index: int, prepared: PreparedEntry) -> LogRecord:
@@ -218,7 +246,7 @@ def _record(index: int, prepared: PreparedEntry) -> LogRecord:
 
 def _records() -> sa.Select[tuple[int, str, str, datetime, str | None, bytes, bytes]]:
     return sa.select(
-        log_entry.c.seq.label("index"),
+        (log_entry.c.seq % INDEXES).label("index"),
         log_entry.c.entry_id,
         log_entry.c.event,
         log_entry.c.at,

@@ -32,7 +32,6 @@ class Service:
         refused_versions: Versions that did not pass their verification when they were first needed, and why.
         vault: Seals and opens what is personal.
         server_key: 32 bytes for HMACs over access codes and tokens.
-        log_vkey: Public key of the log as a C2SP vkey.
         clock: Current time, UTC.
         random_bytes: Source of randomness.
     """
@@ -44,9 +43,13 @@ class Service:
     refused_versions: Mapping[tuple[str, str], ModelUnusableError] = field(default_factory=dict)
     vault: Vault
     server_key: bytes
-    log_vkey: str
     clock: Callable[[], datetime]
     random_bytes: RandomBytes = secrets.token_bytes
+
+    @property
+    def log_vkey(self) -> str:
+        """Public key of the log as a C2SP vkey; the newer one while a key is being replaced."""
+        return self.database.log_vkey
 
     @property
     def usable_packages(self) -> Mapping[str, ListedPackage]:

@@ -21,6 +21,7 @@ from explainer.use_cases.records import (
     Delivery,
     ExplanationRecord,
     KeptDocumentRecord,
+    LogKeyRecord,
     LogRecord,
     PreparedEntry,
     PublicationRecord,
@@ -102,6 +103,9 @@ class LogStore(Protocol):
 
     def tiles(self) -> TileReader:
         """Hashes of the tree as this transaction sees it."""
+
+    def keys(self) -> Sequence[LogKeyRecord]:
+        """Every key the log has had, oldest first, with the tree sizes it signs."""
 
     def leaves(self, start: int, end: int) -> Sequence[bytes]:
         """Leaf bytes with start <= index < end."""
@@ -253,6 +257,17 @@ class Database(Protocol):
 
     def reading(self) -> AbstractContextManager[UnitOfWork]:
         """A consistent read-only view."""
+
+    @property
+    def read_only_reason(self) -> str | None:
+        """Why nothing may be appended, with how to go on; None while database and memory of the log agree."""
+
+    @property
+    def log_vkey(self) -> str:
+        """Public key that the newest checkpoint is to be checked with."""
+
+    def released_checkpoint(self) -> str:
+        """The newest signed checkpoint, once it is remembered outside the database as well."""
 
     @property
     def reads_at_once(self) -> bool:
