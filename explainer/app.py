@@ -22,6 +22,7 @@ from explainer.api.body_limit import BodyLimit
 from explainer.api.head_requests import HeadAsGet
 from explainer.api.unexpected_errors import WithoutWords
 from explainer.errors import SettingsError
+from explainer.resident_memory import give_back_what_only_the_start_needed
 from explainer.settings import Settings, read_server_key
 from explainer.storage.database import SqlDatabase
 from explainer.transparency_log.anchor_file import AnchorFile
@@ -139,6 +140,7 @@ def application_of(service: Service) -> ASGIApp:
         # What exists now lives as long as the process: the collector need not look at it again.
         gc.collect()
         gc.freeze()
+        give_back_what_only_the_start_needed()
         yield
         gc.unfreeze()
         service.database.dispose()

@@ -10,11 +10,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-import numba
 import numpy as np
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
+
+from explainer.numba_alone import intrinsic, numba, types
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -24,7 +23,7 @@ njit: Any = numba.njit
 
 
 def sources_fingerprint(folder: Path) -> str:
-    """Fingerprint of all Python files of a folder and of this file: machine code made of others must not be used.
+    """Fingerprint of a folder's Python files and of those here that compile: machine code of others must not be used.
 
     Args:
         folder: Folder with sources.
@@ -33,7 +32,8 @@ def sources_fingerprint(folder: Path) -> str:
         Twelve hexadecimal digits.
     """
     whole = sha256()
-    for path in (Path(__file__), *sorted(folder.glob("*.py"))):
+    ours = Path(__file__).parent.glob("compiled*.py")
+    for path in (*sorted(ours), *sorted(folder.glob("*.py"))):
         whole.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return whole.hexdigest()[:12]
 
@@ -88,6 +88,20 @@ def _number_of_bits(_typing_context: Any, _word: Any) -> Any:
     return types.uint64(types.uint64), generate
 
 
+def _low_half(_typing_context: Any, _word: Any) -> Any:
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.sext(builder.trunc(arguments[0], ir.IntType(32)), ir.IntType(64))
+
+    return types.int64(types.uint64), generate
+
+
+def _single_of_low_half(_typing_context: Any, _word: Any) -> Any:
+    def generate(_context: Any, builder: Any, _signature: Any, arguments: Any) -> Any:
+        return builder.bitcast(builder.trunc(arguments[0], ir.IntType(32)), ir.FloatType())
+
+    return types.float32(types.uint64), generate
+
+
 def _fetch_soon(_typing_context: Any, array: Any, _position: Any) -> Any:
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
@@ -103,13 +117,17 @@ def _fetch_soon(_typing_context: Any, array: Any, _position: Any) -> Any:
     return types.void(array, types.int64), generate
 
 
-_intrinsic: Any = intrinsic  # what it returns is called with other arguments than what it takes
-
-lowest_bit: Callable[[np.uint64], np.uint64] = _intrinsic(_lowest_bit)
+lowest_bit: Callable[[np.uint64], np.uint64] = intrinsic(_lowest_bit)
 """In compiled functions only: position of the lowest bit that is set; 64 if none is."""
 
-number_of_bits: Callable[[np.uint64], np.uint64] = _intrinsic(_number_of_bits)
+number_of_bits: Callable[[np.uint64], np.uint64] = intrinsic(_number_of_bits)
 """In compiled functions only: how many bits are set."""
 
-fetch_soon: Callable[[Any, int], None] = _intrinsic(_fetch_soon)
+low_half: Callable[[np.uint64], np.int64] = intrinsic(_low_half)
+"""In compiled functions only: the lower 32 bits as a signed number."""
+
+single_of_low_half: Callable[[np.uint64], np.float32] = intrinsic(_single_of_low_half)
+"""In compiled functions only: the lower 32 bits as a floating-point number of single precision."""
+
+fetch_soon: Callable[[Any, int], None] = intrinsic(_fetch_soon)
 """In compiled functions only: ask for a place of a one-dimensional array before it is read; any position is safe."""

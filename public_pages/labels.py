@@ -88,6 +88,19 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "log.read": message("Log read"),
         "log.restored": message("Log restored from a copy"),
     },
+    "log_outcome": {
+        "overview": message("list of entries"),
+        "entries": message("bundles of entries"),
+        "entry": message("single entries"),
+        "bundle": message("the whole log as a file"),
+    },
+    "sealed_field": {
+        "actor": message("who did it"),
+        "subject": message("whom it is about"),
+        "decision": message("which decision"),
+        "explanation": message("which explanation"),
+        "purpose": message("for what purpose"),
+    },
     "task": {
         "explanation_refused": message("Explain the decision in person: the explanation did not pass its check"),
         "diverted": message("Look at the special circumstances and decide"),

@@ -16,6 +16,7 @@ from explainer.attribution_methods.method_choice import (
     MethodChoice,
     MethodName,
     choose_method,
+    rows_weigh_the_same,
     usable_cores,
 )
 from explainer.attribution_methods.noticeable_interactions import PreparedInteractions
@@ -76,7 +77,12 @@ def prepare_method(
     """
     threads = threads or usable_cores()
     choice = choose_method(
-        ForestLayout.of(forest), len(background_rows), budget_bytes=budget_bytes, many_rows=many_rows, threads=threads
+        ForestLayout.of(forest),
+        len(background_rows),
+        budget_bytes=budget_bytes,
+        many_rows=many_rows,
+        threads=threads,
+        rows_count_alike=rows_weigh_the_same(background_weights),
     )
     computer = _build(choice, forest, background_rows, background_weights, threads, cache)
     return PreparedMethod(computer=computer, choice=replace(choice, memory_bytes=computer.memory_bytes))
@@ -97,6 +103,10 @@ def _build(  # noqa: PLR0917 -- what prepare_method was given
         from explainer.attribution_methods.compiled_leaf_tables import CompiledLeafTables  # noqa: PLC0415
 
         return CompiledLeafTables(forest, rows, weights, table_bytes=choice.budget_bytes, threads=threads, cache=cache)
+    if choice.name is MethodName.COUNTED_FOREST:
+        from explainer.attribution_methods.counted_forest import CountedForest  # noqa: PLC0415
+
+        return CountedForest(forest, rows, weights, threads=threads)
     from explainer.attribution_methods.deep_forest import DeepForest  # noqa: PLC0415
 
     return DeepForest(forest, rows, weights, threads=threads)

@@ -26,9 +26,11 @@ class ForestLayout:
         player: Shape (n_inner,), player of the column.
         slot: Shape (n_inner,), number of that player on the path.
         recurs_below: Shape (n_inner,), whether a node below asks about the same player.
+        asked_above: Shape (n_inner,), whether a node above asks about the same player.
         leaf_value: Shape (n_leaves,), in the additive unit.
         leaf_players: Shape (n_leaves,), number of distinct players on the path.
         root: Shape (n_trees,), coded as ``child``; a tree can be one leaf.
+        first_node: Shape (n_trees + 1,), inner nodes before each tree, and of all trees.
         n_players: Number of players.
         longest_path: Largest number of inner nodes on one path.
     """
@@ -40,9 +42,11 @@ class ForestLayout:
     player: NDArray[np.int32]
     slot: NDArray[np.uint8]
     recurs_below: NDArray[np.bool_]
+    asked_above: NDArray[np.bool_]
     leaf_value: NDArray[np.float64]
     leaf_players: Positions
     root: NDArray[np.int32]
+    first_node: Positions
     n_players: int
     longest_path: int
 
@@ -73,9 +77,11 @@ class ForestLayout:
             player=player[inner],
             slot=above[first[inner]].astype(np.uint8),
             recurs_below=recurs_below[inner],
+            asked_above=(first != np.arange(len(first)))[inner],
             leaf_value=nodes.value[~inner],
             leaf_players=above[~inner],
             root=number[nodes.levels[0]],
+            first_node=np.append((np.cumsum(inner) - inner)[nodes.levels[0]], np.count_nonzero(inner)),
             n_players=int(players.max(initial=-1)) + 1 if column_to_player is not None else forest.n_features,
             longest_path=len(nodes.levels) - 1,
         )

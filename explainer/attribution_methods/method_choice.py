@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
+from numpy.typing import NDArray
 
 from explainer.attribution_methods.exact_forest import MAX_FEATURES_PER_LEAF
 from explainer.attribution_methods.forest_layout import ForestLayout
@@ -26,15 +27,19 @@ Loading it costs a process 80 MB and half a second once, so small models go with
 BLOCK_ROWS = 256
 """Rows that compiled code takes through a tree together; their sets and sums stay in the processor's cache."""
 
-_WORD_BITS = 64
+FEW_ROWS = 128
+"""Up to here a set of background rows that are counted is two words."""
+
+_WORD_BITS, _LANES = 64, 8
 _PLAYERS_IN_16_BITS = 2**16
 
 
 class MethodName(StrEnum):
-    """The methods; the first three are for forests."""
+    """The methods; the first four are for forests."""
 
     LEAF_TABLES = "leaf_tables"
     COMPILED_LEAF_TABLES = "compiled_leaf_tables"
+    COUNTED_FOREST = "counted_forest"
     DEEP_FOREST = "deep_forest"
     CLOSED_FORM = "closed_form"
     TERM_SUMS = "term_sums"
@@ -100,8 +105,9 @@ def choose_method(
     many_rows: bool = False,
     threads: int = 1,
     compile_from: int = COMPILE_FROM_PLAYERS,
+    rows_count_alike: bool = False,
 ) -> MethodChoice:
-    """Choose leaf tables where they fit, else the walk through deep forests.
+    """Choose leaf tables where they fit, else a walk through deep forests.
 
     Args:
         layout: The forest.
@@ -110,6 +116,7 @@ def choose_method(
         many_rows: Whether thousands of rows are to be explained at once, not one case at a time.
         threads: Threads that work at once, each with working memory of its own.
         compile_from: See :data:`COMPILE_FROM_PLAYERS`; more for a process that must stay small.
+        rows_count_alike: See :func:`rows_weigh_the_same`; such rows are counted, which is quicker than to weigh them.
 
     Returns:
         The choice, with the memory it is expected to hold.
@@ -136,10 +143,12 @@ def choose_method(
                 memory_bytes=compiled,
                 budget_bytes=budget_bytes,
             )
-    return _choose_deep_forest(layout, n_background_rows, budget_bytes, threads)
+    return _choose_walk(layout, n_background_rows, budget_bytes, threads, rows_count_alike=rows_count_alike)
 
 
-def _choose_deep_forest(layout: ForestLayout, n_background_rows: int, budget_bytes: int, threads: int) -> MethodChoice:
+def _choose_walk(
+    layout: ForestLayout, n_background_rows: int, budget_bytes: int, threads: int, *, rows_count_alike: bool
+) -> MethodChoice:
     most = layout.most_players
     if most > MAX_PLAYERS_PER_PATH:
         raise UnsupportedModelError(
@@ -150,13 +159,16 @@ def _choose_deep_forest(layout: ForestLayout, n_background_rows: int, budget_byt
         why = f"A path asks about {most} features; tables are made for at most {MAX_FEATURES_PER_LEAF}."
     else:
         why = f"Tables of all leaves would take {table_bytes(layout) / 2**20:.0f} MB."
-    needed = deep_forest_bytes(layout, n_background_rows, threads=threads)
+    name, estimate = MethodName.DEEP_FOREST, deep_forest_bytes
+    if rows_count_alike:
+        name, estimate = MethodName.COUNTED_FOREST, counted_forest_bytes
+    needed = estimate(layout, n_background_rows, threads=threads)
     if needed > budget_bytes:
         raise UnsupportedModelError(
             f"{why} Walking the trees with all {n_background_rows} background rows would take {needed / 2**20:.0f} MB; "
             f"{budget_bytes / 2**20:.0f} MB are allowed. Take fewer background rows or trees, or allow more memory."
         )
-    return MethodChoice(name=MethodName.DEEP_FOREST, reason=why, memory_bytes=needed, budget_bytes=budget_bytes)
+    return MethodChoice(name=name, reason=why, memory_bytes=needed, budget_bytes=budget_bytes)
 
 
 def table_bytes(layout: ForestLayout) -> int:
@@ -211,6 +223,40 @@ def deep_forest_bytes(layout: ForestLayout, n_background_rows: int, *, threads: 
     working = n_bits * (8 * (layout.most_players + 2) + 4 * (layout.longest_path + 3) + layout.longest_path // 2 + 2)
     threads = threads or usable_cores()
     return layout.memory_bytes + len(layout.feature) * n_bits // 8 + threads * working
+
+
+def counted_forest_bytes(layout: ForestLayout, n_background_rows: int, *, threads: int | None = None) -> int:
+    """Memory of the method that counts rows: two sets for each question, and working memory of each thread.
+
+    Args:
+        layout: The forest.
+        n_background_rows: Rows of the background.
+        threads: Threads that work at once; None for one per usable core.
+
+    Returns:
+        Bytes at most: different questions with the same answers share sets, and how many do is known later.
+    """
+    n_words, n_inner = words_of_a_set(n_background_rows), len(layout.feature)
+    different = np.unique(np.column_stack([layout.feature, layout.threshold, layout.missing_left]), axis=0)
+    n_questions = min(len(different), len(np.unique(layout.feature)) * 2 * (n_background_rows + 1))
+    roots = layout.root[layout.root >= 0]
+    most_inner = int(np.diff(roots, append=n_inner).max(initial=0))
+    levels, steps = layout.longest_path + 10, layout.most_players + 6
+    working = 16 * most_inner + 8 * levels * (n_words * (steps + 1) + 6 * _LANES) + 8 * n_words * 5
+    trees = 24 * n_inner + 8 * len(layout.leaf_value) + 16 * len(layout.root)
+    threads = threads or usable_cores()
+    return trees + 16 * n_words * n_questions + 32 * steps * (steps + _LANES) + threads * working
+
+
+def words_of_a_set(n_rows: int) -> int:
+    """Count the words of a set of background rows that are counted: two up to 128 rows, else a multiple of eight."""
+    return 2 if n_rows <= FEW_ROWS else -(-n_rows // (_WORD_BITS * _LANES)) * _LANES
+
+
+def rows_weigh_the_same(weights: NDArray[np.float64]) -> bool:
+    """Say whether all rows that weigh anything weigh the same, so that they can be counted."""
+    weighing = weights[weights > 0]
+    return bool((weighing == weighing[0]).all())
 
 
 def usable_cores() -> int:

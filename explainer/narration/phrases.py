@@ -15,6 +15,7 @@ from babel import Locale, UnknownLocaleError
 
 from explainer.errors import SettingsError
 from explainer.narration.phrase_keys import PHRASE_KEYS, VoiceName
+from models.yaml_document import SAFE_LOADER
 
 LANGUAGES_FOLDER = Path(__file__).parent / "languages"
 
@@ -103,7 +104,7 @@ def load_phrases(path: Path) -> Phrases:
         MalformedPhrasesError: With every problem of the file.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), SAFE_LOADER)  # noqa: S506 -- it is one of the safe loaders
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise MalformedPhrasesError(f"The phrases in {path.name} cannot be read: {error}") from error
     if not isinstance(content, dict) or not isinstance(content.get("locale"), str):

@@ -8,8 +8,10 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection
 
 from explainer.errors import ConflictError
+from explainer.storage.backend import Backend
 from explainer.storage.rows import record_from, refusing_duplicates, row_from
 from explainer.storage.tables import api_key, noted_reading, session, staff
+from explainer.use_cases.callers import CaseSystem
 from explainer.use_cases.records import ApiKeyRecord, SessionRecord, StaffRecord
 
 KEPT_AFTER_END = timedelta(days=1)
@@ -17,6 +19,25 @@ KEPT_AFTER_END = timedelta(days=1)
 
 NOTES_KEPT = timedelta(days=400)
 """Notes say that something was logged already; readings are noted by the hour, refused models until they change."""
+
+
+_CASE_SYSTEM = sa.select(api_key.c.id, api_key.c.name).where(
+    api_key.c.digest == sa.bindparam("sought"), api_key.c.revoked_at.is_(None)
+)
+
+
+def read_case_system(backend: Backend, digest: bytes) -> CaseSystem | None:
+    """The case system that proves itself by the key with this digest.
+
+    Args:
+        backend: The engine.
+        digest: SHA-256 of an API key.
+
+    Returns:
+        The case system, or None where no key that is not revoked has this digest.
+    """
+    row = backend.one_row(_CASE_SYSTEM, {"sought": digest})
+    return None if row is None else CaseSystem(key_id=row[0], name=row[1])
 
 
 class SqlAccessStore:

@@ -19,7 +19,7 @@ class Backend(Protocol):
     def reads_at_once(self) -> bool:
         """Whether a reading waits for nobody, so that an event loop may do it itself."""
 
-    def one_row(self, statement: Select[Any], parameters: Mapping[str, str]) -> Sequence[Any] | None:
+    def one_row(self, statement: Select[Any], parameters: Mapping[str, str | bytes]) -> Sequence[Any] | None:
         """Run one statement that gives at most one row, on the shortest way there is.
 
         Args:

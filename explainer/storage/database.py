@@ -11,6 +11,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError
 
 from explainer.errors import BadSignatureError, LogReadOnlyError, SettingsError
 from explainer.storage import schema
+from explainer.storage.access_store import read_case_system
 from explainer.storage.backend import Backend
 from explainer.storage.kept_document_store import read_deliverable
 from explainer.storage.log_integration import (
@@ -31,6 +32,7 @@ from explainer.transparency_log.anchor_file import AnchorFile
 from explainer.transparency_log.checkpoint import open_checkpoint
 from explainer.transparency_log.group_commit import GroupCommit
 from explainer.transparency_log.signed_note import NoteSigner
+from explainer.use_cases.callers import CaseSystem
 from explainer.use_cases.records import Deliverable, Delivery, LogRecord
 from explainer.use_cases.stores import UnitOfWork
 from models.errors import KlarbescheidError
@@ -99,6 +101,10 @@ class SqlDatabase:
     def register_version_in_force(self, slug: str) -> int:
         """Number of the newest published version of one register entry, 0 before the first."""
         return read_version_in_force(self._backend, slug)
+
+    def case_system(self, digest: bytes) -> CaseSystem | None:
+        """The case system whose API key has this digest and is not revoked, or None."""
+        return read_case_system(self._backend, digest)
 
     async def deliver(self, delivery: Delivery) -> LogRecord:
         """Keep a delivery in one transaction with others of the same moment; returns when it has committed."""

@@ -176,6 +176,25 @@ class SqlLogStore:
         query = sa.select(log_leaf.c.leaf).where(*rows).order_by(log_leaf.c.seq)
         return list(self._connection.execute(query).scalars())
 
+    def facts(self, start: int, end: int) -> Sequence[tuple[int, str, datetime, bytes | None]]:
+        """Index, event, time and leaf (None where it was pruned) with start <= index < end, in order."""
+        first = first_row(self._current_epoch())
+        query = (
+            sa.select(log_entry.c.seq % INDEXES, log_entry.c.event, log_entry.c.at, log_leaf.c.leaf)
+            .outerjoin(log_leaf, log_leaf.c.seq == log_entry.c.seq)
+            .where(log_entry.c.seq >= first + start, log_entry.c.seq < first + end)
+            .order_by(log_entry.c.seq)
+        )
+        return [(row[0], row[1], row[2], row[3]) for row in self._connection.execute(query)]
+
+    def records(self, indexes: Sequence[int]) -> Sequence[LogRecord]:
+        """The entries at these indexes whose leaves are kept, newest first."""
+        first = first_row(self._current_epoch())
+        query = (
+            _records().where(log_entry.c.seq.in_([first + index for index in indexes])).order_by(log_entry.c.seq.desc())
+        )
+        return [LogRecord(**row) for row in self._connection.execute(query).mappings()]
+
     def find(self, entry_id: str) -> LogRecord | None:
         """Return one entry, or None."""
         row = self._connection.execute(_records().where(log_entry.c.entry_id == entry_id)).one_or_none()

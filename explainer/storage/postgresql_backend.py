@@ -52,7 +52,7 @@ class PostgresqlBackend:
         """Every reading is a journey to the server and back."""
         return False
 
-    def one_row(self, statement: Select[Any], parameters: Mapping[str, str]) -> Sequence[Any] | None:
+    def one_row(self, statement: Select[Any], parameters: Mapping[str, str | bytes]) -> Sequence[Any] | None:
         """Run one statement in a transaction of its own."""
         with self._reading_engine.connect() as connection:
             return connection.execute(statement, dict(parameters)).one_or_none()

@@ -60,7 +60,7 @@ class SqliteBackend:
         """In WAL mode readers neither wait for writers nor hold them up, and the file is on this machine."""
         return True
 
-    def one_row(self, statement: Select[Any], parameters: Mapping[str, str]) -> Sequence[Any] | None:
+    def one_row(self, statement: Select[Any], parameters: Mapping[str, str | bytes]) -> Sequence[Any] | None:
         """Run one statement on this thread's kept connection; SQLAlchemy only writes its text, once."""
         text, names, constants = self._texts.get(statement) or self._text_of(statement)
         values = {**constants, **parameters}

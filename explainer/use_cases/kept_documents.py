@@ -22,7 +22,7 @@ from explainer.use_cases.decision_vault import OpenKey
 from explainer.use_cases.records import ExplanationRecord, KeptDocumentRecord
 from explainer.use_cases.service import Service
 
-FACTS, HOLDS_THROUGH, SUBJECT = "facts", "holds_through", "subject"
+FACTS, HOLDS_THROUGH, SUBJECT, TEXTS = "facts", "holds_through", "subject", "texts"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +87,7 @@ def keep(
         FACTS: facts,
         HOLDS_THROUGH: deadline.isoformat() if deadline is not None else None,
         SUBJECT: usable_now.subject,
+        TEXTS: text_version(),
     }
     content = json.dumps(header).encode() + b"\n" + usable_now.gapped
     record = KeptDocumentRecord(
@@ -144,6 +145,12 @@ def delivered_bytes(key: OpenKey, kept: KeptDocumentRecord, record: ExplanationR
         raise UntrustworthyExplanationError("The record of this explanation is not complete.")
     marks = DeliveryMarks(id=record.id, moment=moment, day=record.said_day, time=record.said_time)
     return filled(gapped, marks)
+
+
+def texts_of(key: OpenKey, kept: KeptDocumentRecord) -> str | None:
+    """Fingerprint of the templates that wrote a kept document, or None where it is older than this note."""
+    header, _ = _opened(key, kept.id, kept.sealed, kept.decision_reference)
+    return header.get(TEXTS)
 
 
 def _opened(key: OpenKey, kept_id: str, sealed: bytes, reference: str) -> tuple[Mapping[str, str | None], bytes]:

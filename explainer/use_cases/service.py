@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from explainer.settings import Settings
 from explainer.use_cases.decision_vault import Vault
+from explainer.use_cases.finding_aid import FindingAid
 from explainer.use_cases.stores import Database
 from models.catalogue import Catalogue
 from models.errors import ModelUnusableError
@@ -34,6 +35,7 @@ class Service:
         server_key: 32 bytes for HMACs over access codes and tokens.
         clock: Current time, UTC.
         random_bytes: Source of randomness.
+        finding_aid: Where entries of the log are looked for.
     """
 
     settings: Settings
@@ -45,6 +47,7 @@ class Service:
     server_key: bytes
     clock: Callable[[], datetime]
     random_bytes: RandomBytes = secrets.token_bytes
+    finding_aid: FindingAid = field(default_factory=FindingAid)
 
     @property
     def log_vkey(self) -> str:

@@ -11,6 +11,7 @@ from typing import Protocol
 from explainer.decisions.decision import DecisionStatus
 from explainer.transparency_log.log_entry import LogEntry
 from explainer.transparency_log.tiles import TileReader
+from explainer.use_cases.callers import CaseSystem
 from explainer.use_cases.records import (
     AnswerRecord,
     ApiKeyRecord,
@@ -109,6 +110,12 @@ class LogStore(Protocol):
 
     def leaves(self, start: int, end: int) -> Sequence[bytes]:
         """Leaf bytes with start <= index < end."""
+
+    def facts(self, start: int, end: int) -> Sequence[tuple[int, str, datetime, bytes | None]]:
+        """Index, event, time and leaf (None where it was pruned) with start <= index < end, in order."""
+
+    def records(self, indexes: Sequence[int]) -> Sequence[LogRecord]:
+        """The entries at these indexes whose leaves are kept, newest first."""
 
     def find(self, entry_id: str) -> LogRecord | None:
         """Return one entry, or None."""
@@ -278,6 +285,9 @@ class Database(Protocol):
 
     def register_version_in_force(self, slug: str) -> int:
         """Number of the newest published version of one register entry, 0 before the first."""
+
+    def case_system(self, digest: bytes) -> CaseSystem | None:
+        """The case system whose API key has this digest and is not revoked, or None."""
 
     async def deliver(self, delivery: Delivery) -> LogRecord:
         """Keep a delivery in one transaction with others of the same moment; returns when it has committed."""

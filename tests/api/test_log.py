@@ -2,9 +2,8 @@
 
 import pytest
 
-from explainer.errors import VerificationError
 from explainer.transparency_log.tiles import TilePath
-from explainer.transparency_log.verify import url_fetcher, verify_log
+from explainer.transparency_log.verify import NotVerifiedError, url_fetcher, verify_log
 from tests.api.test_record_decision import a_request, post
 from tests.demo_city import RunningCity
 
@@ -28,7 +27,7 @@ def test_an_entry_tampered_with_on_the_way_is_noticed(demo_city: RunningCity) ->
         content = fetch(path)
         return content.replace(b'"granted"', b'"refused"', 1) if path.startswith("tile/entries/") else content
 
-    with pytest.raises(VerificationError):
+    with pytest.raises(NotVerifiedError):
         verify_log(tampering, demo_city.access["log_vkey"])
 
 

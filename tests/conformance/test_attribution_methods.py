@@ -16,6 +16,7 @@ from models.forest import Forest
 from tests.conformance import checks_attribution as checks
 from tests.conformance.broken_twins import TWINS, Broken, Check, Twin, UsesAHundredRows
 from tests.conformance.checks_attribution import Maker
+from tests.conformance.counted_by_weight import CountedByWeight
 from tests.conformance.small_forests import random_forest, random_rows
 
 Numbers = NDArray[np.float64]
@@ -27,6 +28,7 @@ EXACT_METHODS: dict[str, Maker] = {
     "exact_forest": ExactForest,
     "compiled_leaf_tables": CompiledLeafTables,
     "deep_forest": DeepForest,
+    "counted_forest": CountedByWeight,
     "exact_enumeration": ExactEnumeration,
 }
 

@@ -10,6 +10,7 @@ from models.forest import Forest, read_forest
 from models.onnx_model import OnnxModel
 from tests.conformance.broken_twins import SumsColumns
 from tests.conformance.checks_attribution import Maker, brute_force, rounding_of
+from tests.conformance.counted_by_weight import CountedByWeight
 from tests.conformance.small_forests import OWNERS, behind_preprocessing, random_forest, random_rows
 from tests.conformance.small_pipelines import Pipeline, one_hot_pipeline
 
@@ -24,7 +25,7 @@ def forest(pipeline: Pipeline) -> Forest:
     return read_forest(pipeline.content, pipeline.card.features)
 
 
-METHODS: tuple[Maker, ...] = (ExactForest, CompiledLeafTables, DeepForest)
+METHODS: tuple[Maker, ...] = (ExactForest, CompiledLeafTables, DeepForest, CountedByWeight)
 
 
 @pytest.mark.parametrize("make", METHODS)

@@ -1,6 +1,7 @@
 """What is read on the shortest way says the same as the stores, on both engines."""
 
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from explainer.decisions.decision import DecisionStatus
 from explainer.storage.column_types import UnstorableTextError
 from explainer.storage.database import SqlDatabase
-from explainer.use_cases.records import Deliverable, KeptDocumentRecord, PublicationRecord, TaskRecord
+from explainer.use_cases.callers import CaseSystem
+from explainer.use_cases.records import ApiKeyRecord, Deliverable, KeptDocumentRecord, PublicationRecord, TaskRecord
 from tests.conformance.records import DECISION, append, record_decision
 from tests.databases import MOMENT
 
@@ -124,3 +126,16 @@ def test_the_register_version_in_force_is_the_newest(database: SqlDatabase) -> N
             record = PublicationRecord(slug=slug, version=version, published_at=MOMENT, sha256="ab", content=b"{}")
             unit.publications.add(record)
     assert database.register_version_in_force("wohngeld") == 10
+
+
+def test_a_case_system_is_found_by_the_digest_of_a_key_that_is_not_revoked(database: SqlDatabase) -> None:
+    keys = {"valid": None, "revoked": MOMENT}
+    with database.writing() as unit:
+        for name, revoked_at in keys.items():
+            digest = sha256(name.encode()).digest()
+            unit.access.add_api_key(
+                ApiKeyRecord(id=name, name=f"{name} system", digest=digest, created_at=MOMENT, revoked_at=revoked_at)
+            )
+    assert database.case_system(sha256(b"valid").digest()) == CaseSystem(key_id="valid", name="valid system")
+    assert database.case_system(sha256(b"revoked").digest()) is None
+    assert database.case_system(sha256(b"nobody's").digest()) is None

@@ -1,24 +1,23 @@
 """All kernels for forests give what all coalitions give, on random forests of every kind that is read."""
 
 import numpy as np
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from explainer.attribution_methods.compiled_leaf_tables import CompiledLeafTables
+from explainer.attribution_methods.counted_forest import CountedForest
 from explainer.attribution_methods.deep_forest import DeepForest
 from explainer.attribution_methods.exact_forest import ExactForest
 from models.encoding import Encoding
 from models.forest import Forest, read_forest
-from tests.conformance.checks_attribution import SINGLE_TOLERANCE, TOLERANCE, Numbers, brute_force, rounding_of
+from tests.conformance.checks_attribution import SINGLE_TOLERANCE, TOLERANCE, Maker, Numbers, brute_force, rounding_of
+from tests.conformance.counted_by_weight import CountedByWeight
 from tests.conformance.small_forests import random_forest, random_rows
 from tests.properties.test_forest_kinds import THRESHOLDS, row_tables, version_3, version_5
 
-KERNELS: tuple[type[ExactForest] | type[CompiledLeafTables] | type[DeepForest], ...] = (
-    ExactForest,
-    CompiledLeafTables,
-    DeepForest,
-)
+KERNELS: tuple[Maker, ...] = (ExactForest, CompiledLeafTables, DeepForest, CountedByWeight)
 seeds = st.integers(0, 2**32 - 1)
 
 
@@ -47,6 +46,34 @@ def test_all_exact_methods_agree(seed: int, n_features: int, depth: int, n_backg
     )
     np.testing.assert_allclose(walk, tables, rtol=0, atol=TOLERANCE)
     np.testing.assert_allclose(compiled, tables, rtol=0, atol=SINGLE_TOLERANCE)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=seeds,
+    n_features=st.integers(1, 30),
+    depth=st.integers(0, 14),
+    n_background=st.integers(1, 700),
+    missing=st.sampled_from([0.0, 0.3]),
+)
+@example(seed=1, n_features=30, depth=14, n_background=128, missing=0.0)
+@example(seed=2, n_features=30, depth=14, n_background=129, missing=0.3)
+@example(seed=3, n_features=12, depth=9, n_background=512, missing=0.3)
+@example(seed=4, n_features=12, depth=9, n_background=513, missing=0.0)
+def test_rows_that_weigh_the_same_are_counted_exactly(
+    seed: int, n_features: int, depth: int, n_background: int, missing: float
+) -> None:
+    generator = np.random.default_rng(seed)
+    trees = random_forest(generator, n_features=n_features, n_trees=3, depth=depth)
+    background = random_rows(generator, n_background, n_features, missing=missing)
+    weights = np.full(n_background, 2.5)
+    weights[generator.random(n_background) < 0.2] = 0
+    weights[0] = 2.5
+    rows = random_rows(generator, 3, n_features, missing=missing)
+    counted = CountedForest(trees, background, weights)
+    expected = DeepForest(trees, background, weights)
+    np.testing.assert_allclose(counted.contributions_of(rows), expected.contributions_of(rows), rtol=0, atol=TOLERANCE)
+    assert counted.expected_value == pytest.approx(expected.expected_value, rel=1e-12)
 
 
 @settings(max_examples=40, deadline=None)
@@ -111,10 +138,11 @@ def test_columns_of_one_player_join_and_leave_together(seed: int) -> None:
     trees = random_forest(generator, n_features=6, n_trees=3, depth=7)
     background, weights = random_rows(generator, 20, 6, missing=0.1), generator.uniform(0.1, 5, 20)
     rows = random_rows(generator, 3, 6, missing=0.1)
-    found = DeepForest(trees, background, weights, column_to_player=players).contributions_of(rows)
-    for row, contributions in zip(rows, found, strict=True):
-        expected = brute_force_of_players(trees, background, weights, row, players)
-        np.testing.assert_allclose(contributions, expected, rtol=0, atol=TOLERANCE)
+    for make in (DeepForest, CountedByWeight):
+        found = make(trees, background, weights, column_to_player=players).contributions_of(rows)
+        for row, contributions in zip(rows, found, strict=True):
+            expected = brute_force_of_players(trees, background, weights, row, players)
+            np.testing.assert_allclose(contributions, expected, rtol=0, atol=TOLERANCE)
 
 
 def brute_force_of_players(

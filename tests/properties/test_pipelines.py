@@ -11,12 +11,13 @@ from models.forest import read_forest
 from models.onnx_model import OnnxModel
 from tests.conformance.broken_twins import SumsColumns
 from tests.conformance.checks_attribution import Maker, brute_force, rounding_of
+from tests.conformance.counted_by_weight import CountedByWeight
 from tests.conformance.small_pipelines import Pipeline, random_pipeline
 
 RUNTIME_TOLERANCE = 1e-5
 """The runtime adds leaves in 32 bits."""
 
-METHODS: tuple[Maker, ...] = (ExactForest, CompiledLeafTables, DeepForest)
+METHODS: tuple[Maker, ...] = (ExactForest, CompiledLeafTables, DeepForest, CountedByWeight)
 
 
 def check_pipeline(make: Maker, pipeline: Pipeline, seed: int) -> None:

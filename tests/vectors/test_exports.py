@@ -20,6 +20,7 @@ from models.card import ModelCard
 from models.errors import UnsupportedModelError
 from models.forest import Forest, read_forest
 from models.onnx_model import OnnxModel
+from tests.conformance.counted_by_weight import CountedByWeight
 from tests.unit.models.cards import card_with_features, feature_data
 
 FOLDER = Path(__file__).parent / "exports"
@@ -28,6 +29,7 @@ METHODS: dict[str, Callable[..., AttributionComputer]] = {
     "leaf tables": ExactForest,
     "compiled leaf tables": CompiledLeafTables,
     "deep forest": DeepForest,
+    "counted forest": CountedByWeight,
     "every coalition": ExactEnumeration,
 }
 
