@@ -24,10 +24,12 @@ from explainer.api.unexpected_errors import WithoutWords
 from explainer.errors import SettingsError
 from explainer.resident_memory import give_back_what_only_the_start_needed
 from explainer.settings import Settings, read_server_key
-from explainer.storage.database import SqlDatabase
+from explainer.storage.database import SqlDatabase, newest_epoch
+from explainer.storage.log_epochs import origin_of_epoch
 from explainer.transparency_log.anchor_file import AnchorFile
 from explainer.transparency_log.key_store import FileKeyStore
-from explainer.transparency_log.log_key import load_or_create_log_key
+from explainer.transparency_log.log_key import LogKeyFiles, LogKeyHolder
+from explainer.transparency_log.signer_process import SignerSocket
 from explainer.use_cases.decision_vault import Vault
 from explainer.use_cases.prepared_models import ModelVersionKey, PreparedModels
 from explainer.use_cases.publish_register import log_refused_models, register_models
@@ -37,7 +39,6 @@ from models.catalogue import Catalogue, bundled_packages_folder
 from models.errors import ModelUnusableError
 from public_pages.pages import mount_pages
 
-LOG_KEY_FILE = "log.key"
 KEY_STORE_FILE = "keys/subject_keys.db"
 SERVER_KEY_FILE = "server.key"
 TABLE_FOLDER = "tables"
@@ -71,10 +72,7 @@ def build_service(settings: Settings, *, clock: Callable[[], datetime] = utc_now
     except OSError as error:
         raise SettingsError(f"The data folder {folder} cannot be used: {error.strerror}.") from error
     server_key = _server_key(settings)
-    signer = load_or_create_log_key(folder / LOG_KEY_FILE, origin=settings.origin, random_bytes=secrets.token_bytes)
-    database = SqlDatabase(
-        settings.database_url, signer=signer, clock=clock, anchors=AnchorFile(anchor_folder(settings) / ANCHOR_FILE)
-    )
+    database = open_database(settings, clock=clock)
     database.migrate()
     database.check_schema()
     database.check_memory()
@@ -96,6 +94,37 @@ def build_service(settings: Settings, *, clock: Callable[[], datetime] = utc_now
     models.on_refusal = partial(log_refused_models, service)
     register_models(service)
     return service
+
+
+def open_database(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> SqlDatabase:
+    """Open the database with the keys and the memory of its log; nothing is written yet.
+
+    Args:
+        settings: The settings.
+        clock: Current time, UTC.
+
+    Returns:
+        The database.
+
+    Raises:
+        SettingsError: If database or keys cannot be used.
+    """
+    holder = log_key_holder(settings)
+    origin = origin_of_epoch(settings.origin, newest_epoch(settings.database_url))
+    return SqlDatabase(
+        settings.database_url,
+        signer=holder.first(origin),
+        clock=clock,
+        signer_of=holder.signer,
+        anchors=AnchorFile(anchor_folder(settings) / ANCHOR_FILE),
+    )
+
+
+def log_key_holder(settings: Settings) -> LogKeyHolder:
+    """Who holds the log's private keys: files in the data folder, or a process behind a socket."""
+    if settings.log_signer_socket is not None:
+        return SignerSocket(settings.log_signer_socket)
+    return LogKeyFiles(settings.data_folder, secrets.token_bytes)
 
 
 def prepared_models(

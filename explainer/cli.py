@@ -5,6 +5,8 @@ import logging
 import os
 import secrets
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -14,10 +16,12 @@ import uvicorn
 from rich.console import Console
 from rich.progress import Progress
 
-from explainer.app import LOG_KEY_FILE, build_service, create_app, package_folders, prepared_models
+from explainer.app import build_service, create_app, log_key_holder, open_database, package_folders, prepared_models
 from explainer.errors import SettingsError
 from explainer.settings import Settings, load_settings
-from explainer.transparency_log.log_key import load_or_create_log_key
+from explainer.storage.database import listed_log_keys
+from explainer.transparency_log.log_key import LogKeyFiles
+from explainer.transparency_log.signer_process import SignerServer
 from explainer.transparency_log.verify import (
     NotVerifiedError,
     fetcher_for,
@@ -27,7 +31,9 @@ from explainer.transparency_log.verify import (
     verify_log,
 )
 from explainer.use_cases.grant_access import add_case_system, add_staff
+from explainer.use_cases.records import LogKeyRecord
 from explainer.use_cases.replay_explanation import ids_to_replay, replay_explanation
+from explainer.use_cases.rotate_log_key import begin_key_rotation, end_key_rotation
 from explainer.use_cases.write_bundle import write_bundle
 from models.catalogue import Catalogue
 from models.errors import KlarbescheidError
@@ -54,12 +60,11 @@ def main() -> None:
         sys.exit(1)
 
 
-def _own_vkey() -> str:
-    settings = _settings()
-    path = settings.data_folder / LOG_KEY_FILE
-    if not path.exists():
-        raise SettingsError(f"There is no log key {path} yet; it is made at the first start.")
-    return load_or_create_log_key(path, origin=settings.origin, random_bytes=secrets.token_bytes).vkey
+def _own_keys() -> Sequence[LogKeyRecord]:
+    keys = listed_log_keys(_settings().database_url)
+    if not keys:
+        raise SettingsError("There is no log key yet; it is made at the first start.")
+    return keys
 
 
 def _read(path: Path) -> bytes:
@@ -163,7 +168,8 @@ def verify(
     token = _read(token_file).decode().strip() if token_file else None
     old_checkpoint = _read(old) if old else None
     place = address or f"{_settings().base_url}/log"
-    key = vkey or _own_vkey()
+    # Retired keys too: an older checkpoint may be signed by one of them.
+    key = vkey or " ".join(record.vkey for record in _own_keys())
     try:
         verified = verify_log(fetcher_for(place, token=token), key, old_checkpoint)
         open_file = opener_for(place)
@@ -206,8 +212,41 @@ def bundle(
 
 @log_app.command("vkey")
 def vkey() -> None:
-    """Print the public key of this installation's log."""
-    typer.echo(_own_vkey())
+    """Print the public key of this installation's log; both, one on a line, while a key is being replaced."""
+    for key in _own_keys():
+        if key.to_size is None:
+            typer.echo(key.vkey)
+
+
+@log_app.command("rotate-key")
+def rotate_key(
+    *, finish: Annotated[bool, typer.Option("--finish", help="End the overlap: the older key signs no more.")] = False
+) -> None:
+    """Replace the log's key: checkpoints carry both signatures until the replacement is finished."""
+    settings = _settings()
+    service = build_service(settings)
+    if finish:
+        typer.echo(f"Retired, keep it published for old checkpoints: {end_key_rotation(service)}")
+    else:
+        typer.echo(f"New key, publish it: {begin_key_rotation(service, log_key_holder(settings))}")
+        typer.echo("Both keys sign now. When everybody has the new one: explainer log rotate-key --finish")
+
+
+@log_app.command("signer")
+def signer(
+    socket: Annotated[Path, typer.Argument(help="Unix socket to make; EXPLAINER_LOG_SIGNER_SOCKET names it.")],
+    folder: Annotated[Path, typer.Argument(help="Folder with the log's key files; made when it is missing.")],
+) -> None:
+    """Hold the log's keys in this process, and sign what the service asks for; ends with Ctrl+C."""
+    with SignerServer(socket, LogKeyFiles(folder, secrets.token_bytes)) as server, suppress(KeyboardInterrupt):
+        typer.echo(f"Signing for whoever may open {socket}.")
+        server.serve_forever()
+
+
+@log_app.command("begin-anchors")
+def begin_anchors() -> None:
+    """Begin a new anchor file where the old one is lost; only if this database is surely the newest there was."""
+    typer.echo(f"The log's memory begins anew with {open_database(_settings()).begin_memory()} entries.")
 
 
 @staff_app.command("add")

@@ -48,6 +48,11 @@ class Settings(BaseModel):
         description="File with 32 random bytes in Base64 that protects access codes and stored keys; "
         "made in the demo, required everywhere else. Keep a copy apart from the database.",
     )
+    log_signer_socket: Path | None = Field(
+        default=None,
+        description="Unix socket of a process that holds the log's keys (explainer log signer); a file in the data "
+        "folder when empty.",
+    )
     anchor_folder: Path | None = Field(
         default=None,
         description="Folder for what must outlive the database: the checkpoints that were released. Best on another "

@@ -6,7 +6,7 @@ from fastapi.responses import JSONResponse, Response
 from explainer.api.answers import PROBLEMS
 from explainer.api.authentication import CallerOrNobody, ServiceArg
 from explainer.transparency_log.tiles import TilePath
-from explainer.use_cases.read_log import checkpoint, tile
+from explainer.use_cases.read_log import checkpoint, published_keys, tile
 
 router = APIRouter(prefix="/log", tags=["log"], responses=PROBLEMS)
 
@@ -21,8 +21,8 @@ def get_checkpoint(service: ServiceArg) -> Response:
 
 @router.get("/keys")
 def get_keys(service: ServiceArg) -> JSONResponse:
-    """Public keys of the log, as C2SP vkeys, with the tree sizes they sign."""
-    return JSONResponse({"keys": [{"vkey": service.log_vkey, "from_size": 0, "to_size": None}]})
+    """Public keys of the log, as C2SP vkeys, with the tree sizes they sign; newest first."""
+    return JSONResponse(published_keys(service))
 
 
 @router.get(

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from functools import partial
+from typing import TypeVar
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
@@ -27,15 +28,18 @@ from explainer.storage.postgresql_backend import PostgresqlBackend
 from explainer.storage.publication_store import read_version_in_force
 from explainer.storage.right_edge import RightEdge
 from explainer.storage.sqlite_backend import SqliteBackend
+from explainer.storage.tables import log_key
 from explainer.storage.unit_of_work import SqlUnitOfWork
 from explainer.transparency_log.anchor_file import AnchorFile
 from explainer.transparency_log.checkpoint import open_checkpoint
 from explainer.transparency_log.group_commit import GroupCommit
 from explainer.transparency_log.signed_note import NoteSigner
 from explainer.use_cases.callers import CaseSystem
-from explainer.use_cases.records import Deliverable, Delivery, LogRecord
+from explainer.use_cases.records import Deliverable, Delivery, LogKeyRecord, LogRecord
 from explainer.use_cases.stores import UnitOfWork
 from models.errors import KlarbescheidError
+
+Found = TypeVar("Found")
 
 
 class SqlDatabase:
@@ -140,6 +144,22 @@ class SqlDatabase:
             return
         with self._backend.reading() as connection:
             self._read_only_reason = contradiction(connection, self._anchors)
+
+    def begin_memory(self) -> int:
+        """Begin to remember the log outside the database where what was remembered is lost.
+
+        Returns:
+            Number of entries of the checkpoint that is remembered first.
+
+        Raises:
+            SettingsError: If something is remembered already.
+        """
+        if self._anchors is None or self._anchors.exists():
+            raise SettingsError("There is an anchor file already; it is never begun anew over what it remembers.")
+        with self._backend.reading() as connection:
+            newest = newest_checkpoint(connection)
+        self._anchors.begin(newest.note)
+        return newest.size
 
     def migrate(self) -> None:
         """Bring the schema up to date and start the log, in one transaction; safe to call at every start.
@@ -261,6 +281,49 @@ def _kept_alone(unit: SqlUnitOfWork, delivery: Delivery) -> LogRecord | Exceptio
             return _keep(unit, [delivery])[0]
     except _CannotBeKeptError as refused:
         return refused.__cause__ if isinstance(refused.__cause__, Exception) else refused
+
+
+def newest_epoch(url: str) -> int:
+    """Which epoch the log in a database is in; 0 where there is none yet.
+
+    Args:
+        url: Its address.
+
+    Raises:
+        SettingsError: The database cannot be read.
+    """
+    found = _read_if_there(url, lambda connection: newest_checkpoint(connection).epoch)
+    return found or 0
+
+
+def listed_log_keys(url: str) -> Sequence[LogKeyRecord]:
+    """Keys of the log's current epoch, oldest first, retired ones too; none where there is no log yet.
+
+    Args:
+        url: Address of the database.
+
+    Raises:
+        SettingsError: The database cannot be read.
+    """
+
+    def read(connection: Connection) -> Sequence[LogKeyRecord]:
+        origin = newest_checkpoint(connection).origin
+        return [key for key in log_keys(connection) if vkey_origin(key.vkey) == origin]
+
+    return _read_if_there(url, read) or []
+
+
+def _read_if_there(url: str, read: Callable[[Connection], Found]) -> Found | None:
+    backend = _backend(url)
+    try:
+        with backend.reading() as connection:
+            if not sa.inspect(connection).has_table(log_key.name):
+                return None
+            return read(connection)
+    except DatabaseError as error:
+        raise SettingsError(f"The database cannot be opened: {error.orig}") from error
+    finally:
+        backend.dispose()
 
 
 def _backend(url: str) -> Backend:

@@ -41,14 +41,15 @@ class StoredCheckpoint:
         root: Root hash of their tree.
         note: The signed note.
         epoch: Which epoch of the log it belongs to; 0 unless the log was restored from a backup.
-        key_changes: How often the log's keys had changed by then, where it was read to be appended to.
+        key_changes: How often the log's keys had changed by then, where it was read to be appended to; None once this
+            transaction has changed them.
     """
 
     size: int
     root: bytes
     note: str
     epoch: int = 0
-    key_changes: int = 0
+    key_changes: int | None = 0
 
     @property
     def origin(self) -> str:
@@ -191,6 +192,17 @@ def start_epoch(connection: Connection, signer: NoteSigner, *, epoch: int, at: d
     """
     empty = Checkpoint(signer.name, 0, EMPTY_ROOT)
     return _store_checkpoint(connection, [signer], empty, epoch=epoch, at=at).note
+
+
+def retire_log_key(connection: Connection, vkey: str, *, to_size: int) -> None:
+    """Let a key sign no more.
+
+    Args:
+        connection: A connection that holds the log's lock.
+        vkey: Its public half.
+        to_size: Largest tree it has signed.
+    """
+    connection.execute(sa.update(log_key).where(log_key.c.vkey == vkey).values(to_size=to_size))
 
 
 def add_log_key(connection: Connection, vkey: str, *, from_size: int) -> None:

@@ -7,6 +7,7 @@ from sqlalchemy import Connection
 
 from explainer.errors import SettingsError
 from explainer.storage.tables import log_key
+from explainer.transparency_log.log_key import missing_key
 from explainer.transparency_log.signed_note import NoteSigner
 from explainer.use_cases.records import LogKeyRecord
 
@@ -53,12 +54,13 @@ class LogSigners:
         """The key that starts a log."""
         return self._first
 
-    def signing(self, connection: Connection, *, key_changes: int, size: int) -> list[NoteSigner]:
+    def signing(self, connection: Connection, *, key_changes: int | None, size: int) -> list[NoteSigner]:
         """The signers of a checkpoint.
 
         Args:
             connection: A connection that holds the log's lock.
-            key_changes: :data:`KEY_CHANGES` as this transaction sees it.
+            key_changes: :data:`KEY_CHANGES` as it was committed; None where this very transaction changes keys, so that
+                nothing is kept of what may be rolled back.
             size: Size of the tree to be signed.
 
         Returns:
@@ -67,9 +69,12 @@ class LogSigners:
         Raises:
             SettingsError: A private key is missing: signing without it would break off what its holders can verify.
         """
-        if self._listed[0] != key_changes:
-            self._listed = (key_changes, tuple(log_keys(connection)))
-        listed = [key for key in self._listed[1] if key.signs(size) and vkey_origin(key.vkey) == self.origin]
+        changes, keys = self._listed
+        if changes != key_changes:
+            keys = tuple(log_keys(connection))
+            if key_changes is not None:
+                self._listed = (key_changes, keys)
+        listed = [key for key in keys if key.signs(size) and vkey_origin(key.vkey) == self.origin]
         if not listed:
             raise SettingsError(f"The database lists no key that may sign the log {self.origin} at {size} entries.")
         return [self.signer(key.vkey) for key in listed]
@@ -86,7 +91,4 @@ class LogSigners:
 
 
 def _refuse(vkey: str) -> NoteSigner:
-    raise SettingsError(
-        f"The log is signed with the key {vkey}, but the key file holds another key; put the log's own key back. A log "
-        "that goes on under another key proves nothing"
-    )
+    raise missing_key(vkey)

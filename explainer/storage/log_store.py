@@ -1,13 +1,20 @@
 """The log in SQL, as one transaction sees it."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from explainer.storage.log_epochs import INDEXES, first_row
-from explainer.storage.log_integration import StoredCheckpoint, integrate, newest_checkpoint
+from explainer.storage.log_integration import (
+    StoredCheckpoint,
+    add_log_key,
+    integrate,
+    newest_checkpoint,
+    retire_log_key,
+)
 from explainer.storage.log_signers import LogSigners, log_keys
 from explainer.storage.right_edge import RightEdge
 from explainer.storage.rows import record_from
@@ -152,6 +159,18 @@ class SqlLogStore:
     def signed(self) -> str | None:
         """The checkpoint that this unit of work has signed; it may be released once the unit has committed."""
         return self._signed
+
+    def add_key(self, vkey: str) -> None:
+        """Let one more key sign, beginning with the checkpoint over what this unit of work appends."""
+        before = self._locked()
+        add_log_key(self._connection, vkey, from_size=before.size + self._pending)
+        self._before = replace(before, key_changes=None)
+
+    def retire_key(self, vkey: str) -> None:
+        """Let a key sign no more: the checkpoint before this unit of work was its last."""
+        before = self._locked()
+        retire_log_key(self._connection, vkey, to_size=before.size)
+        self._before = replace(before, key_changes=None)
 
     def tree_size(self) -> int:
         """Number of integrated entries this transaction sees."""

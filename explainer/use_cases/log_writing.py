@@ -27,6 +27,7 @@ def write_log_entry(
     outcome: str | None = None,
     private: Mapping[str, JsonValue] | None = None,
     key_id: str = SERVICE_KEY_ID,
+    log_key: str | None = None,
 ) -> LogRecord:
     """Append one entry in the unit of work of what it records.
 
@@ -41,6 +42,7 @@ def write_log_entry(
         outcome: Outcome slug of the event.
         private: Values to commit to, of subject, decision, explanation and purpose; actor is added here.
         key_id: Key under which the committed values are sealed.
+        log_key: vkey of the log that was added or retired.
 
     Returns:
         The entry with its index.
@@ -56,6 +58,7 @@ def write_log_entry(
         outcome=outcome,
         private=private,
         key_id=key_id,
+        log_key=log_key,
     )
     return work.log.append_all([prepared])[0]
 
@@ -72,6 +75,7 @@ def prepare_log_entry(
     basis: str | None = None,
     outcome: str | None = None,
     private: Mapping[str, JsonValue] | None = None,
+    log_key: str | None = None,
 ) -> PreparedEntry:
     """Make one entry ready to be appended; arguments as :func:`write_log_entry`, with the key already read."""
     now = service.clock()
@@ -89,6 +93,7 @@ def prepare_log_entry(
         role=role,
         basis=basis,
         outcome=outcome,
+        key=log_key,
     )
     sealed = key.seal_log_part(private_fields, entry_id=entry.id)
     return PreparedEntry(entry=entry, sealed=sealed, key_id=key_id, at=now)

@@ -2,7 +2,9 @@
 
 import base64
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from explainer.errors import (
     LogIntegrityError,
@@ -15,6 +17,8 @@ from explainer.transparency_log.tree import Tree
 from explainer.transparency_log.verify import NotVerifiedError, verify_log
 from explainer.use_cases.callers import CASEWORK_ROLES, LOG_ROLES, Caller, require_role
 from explainer.use_cases.note_log_reading import note_log_reading
+from explainer.use_cases.records import LogKeyRecord
+from explainer.use_cases.rotate_log_key import current_log_keys
 from explainer.use_cases.service import Service
 from explainer.use_cases.stores import UnitOfWork
 
@@ -43,6 +47,26 @@ class LogVerification:
 def checkpoint(service: Service) -> str:
     """The newest signed checkpoint, for anyone."""
     return service.database.released_checkpoint()
+
+
+def published_keys(service: Service) -> dict[str, list[dict[str, Any]]]:
+    """Public keys of the log, for anyone.
+
+    Args:
+        service: The installation.
+
+    Returns:
+        ``keys`` of the current log, newest first, each with the smallest and largest tree it signs (``to_size`` is
+        null while it signs); ``earlier`` the same for the logs before a restore.
+    """
+    with service.database.reading() as work:
+        current, every = current_log_keys(work), work.log.keys()
+    earlier = [key for key in every if key not in current]
+    return {"keys": _as_json(current), "earlier": _as_json(earlier)}
+
+
+def _as_json(keys: Sequence[LogKeyRecord]) -> list[dict[str, Any]]:
+    return [{"vkey": key.vkey, "from_size": key.from_size, "to_size": key.to_size} for key in reversed(keys)]
 
 
 def tile(service: Service, caller: Caller | None, path: str) -> bytes:

@@ -108,6 +108,12 @@ class LogStore(Protocol):
     def keys(self) -> Sequence[LogKeyRecord]:
         """Every key the log has had, oldest first, with the tree sizes it signs."""
 
+    def add_key(self, vkey: str) -> None:
+        """Let one more key sign, beginning with the checkpoint over what this unit of work has appended."""
+
+    def retire_key(self, vkey: str) -> None:
+        """Let a key sign no more: the checkpoint before this unit of work was its last."""
+
     def leaves(self, start: int, end: int) -> Sequence[bytes]:
         """Leaf bytes with start <= index < end."""
 
