@@ -20,6 +20,8 @@ from explainer.api.access_log import AccessLog
 from explainer.api.application import api_application
 from explainer.api.body_limit import BodyLimit
 from explainer.api.head_requests import HeadAsGet
+from explainer.api.otlp_spans import OtlpSpans
+from explainer.api.processing_log import ProcessingLog
 from explainer.api.unexpected_errors import WithoutWords
 from explainer.errors import SettingsError
 from explainer.resident_memory import give_back_what_only_the_start_needed
@@ -32,6 +34,7 @@ from explainer.transparency_log.log_key import LogKeyFiles, LogKeyHolder
 from explainer.transparency_log.signer_process import SignerSocket
 from explainer.use_cases.decision_vault import Vault
 from explainer.use_cases.prepared_models import ModelVersionKey, PreparedModels
+from explainer.use_cases.proof_jobs import ProofJobs
 from explainer.use_cases.publish_register import log_refused_models, register_models
 from explainer.use_cases.records import DecisionFilter
 from explainer.use_cases.service import Service
@@ -90,6 +93,7 @@ def build_service(settings: Settings, *, clock: Callable[[], datetime] = utc_now
         vault=Vault(key_store, _derived(server_key, "key names"), secrets.token_bytes),
         server_key=_derived(server_key, "access codes"),
         clock=clock,
+        proof_jobs=ProofJobs(settings.proof_seconds),
     )
     models.on_refusal = partial(log_refused_models, service)
     register_models(service)
@@ -170,14 +174,22 @@ def application_of(service: Service) -> ASGIApp:
         gc.collect()
         gc.freeze()
         give_back_what_only_the_start_needed()
+        if service.proof_jobs is not None:
+            service.proof_jobs.start()
         yield
         gc.unfreeze()
+        if service.proof_jobs is not None:
+            service.proof_jobs.close()
         service.database.dispose()
 
     app = api_application(service, lifespan=lifespan)
     mount_pages(app, service)
     app.add_middleware(BodyLimit, max_bytes=service.settings.max_body_bytes)
     app.add_middleware(HeadAsGet)
+    endpoint, activity_id = service.settings.traces_endpoint, service.settings.processing_activity_id
+    if endpoint is not None and activity_id is not None:
+        spans = OtlpSpans(endpoint, activity_id)
+        app.add_middleware(ProcessingLog, spans=spans, required=service.settings.traces_required)
     app.add_middleware(AccessLog)
     return WithoutWords(app)
 

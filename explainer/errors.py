@@ -12,6 +12,7 @@
     ├─ ModelUnusableError                the city's data officer can mend it (models.errors)
     ├─ VerificationError                 proofs, signatures and formats that do not hold
     ├─ SealingError                      ErasedError
+    ├─ TracesNotTakenError               the collector did not acknowledge; ask again
     ├─ LogIntegrityError                 fatal: stop appending, page someone
     │                                    LogReadOnlyError, AnchorError: what is remembered outside the database
     └─ SettingsError                     the administrator can mend it before start
@@ -209,6 +210,12 @@ class ErasedError(SealingError):
     """The key was destroyed: the data is erased, the proof remains."""
 
     code: ClassVar[str] = "erased"
+
+
+class TracesNotTakenError(KlarbescheidError):
+    """The collector of traces did not acknowledge what was done with a person's data."""
+
+    code: ClassVar[str] = "traces_not_taken"
 
 
 class LogIntegrityError(KlarbescheidError):

@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -74,6 +75,25 @@ class Settings(BaseModel):
         description="When models are verified and made ready: at_start, or when_needed for the first number that was "
         "not computed before. Their files are checked at every start.",
     )
+    traces_endpoint: str | None = Field(
+        default=None,
+        description="Where one OpenTelemetry span for each processing of a person's data is sent (OTLP over HTTP), "
+        "such as https://collector.example/v1/traces; off when empty. Needs the extra `traces`.",
+    )
+    processing_activity_id: str | None = Field(
+        default=None,
+        description="Address (URI) of this processing in the city's register; required with traces_endpoint.",
+    )
+    traces_required: bool = Field(
+        default=False, description="Whether an answer is withheld while the collector does not acknowledge its traces."
+    )
+    proof_seconds: float = Field(
+        default=10.0,
+        ge=0,
+        le=600,
+        description="How long it is tried, in the background, to prove that no change would have helped a person; "
+        "0 switches this off.",
+    )
     default_language: Literal["de", "en"] = Field(default="de", description="Language where the reader states none.")
 
     @field_validator("package_folders", mode="before")
@@ -119,6 +139,7 @@ def load_settings(environment: Mapping[str, str]) -> Settings:
         raise SettingsError("The settings cannot be used:\n" + "\n".join(problems)) from error
     if not settings.demo:
         problems += _problems_outside_the_demo(settings)
+    problems += _problems_with_traces(settings)
     if problems:
         raise SettingsError("The settings cannot be used:\n" + "\n".join(problems))
     return settings
@@ -144,6 +165,19 @@ def _problems_outside_the_demo(settings: Settings) -> list[str]:
         problems.append("EXPLAINER_CITY_NAME: give the name of your city; this one stands for the demo.")
     if settings.base_url == defaults.base_url:
         problems.append("EXPLAINER_BASE_URL: give the public address of the service; letters and the log name it.")
+    return problems
+
+
+def _problems_with_traces(settings: Settings) -> list[str]:
+    endpoint, activity = settings.traces_endpoint, settings.processing_activity_id
+    if endpoint is None:
+        return []
+    problems = []
+    here = urlsplit(endpoint).hostname in {"127.0.0.1", "localhost", "::1"}
+    if not endpoint.startswith("https://") and not (here and endpoint.startswith("http://")):
+        problems.append("EXPLAINER_TRACES_ENDPOINT: traces leave this machine over https:// only.")
+    if activity is None or not urlsplit(activity).scheme:
+        problems.append("EXPLAINER_PROCESSING_ACTIVITY_ID: give the URI of this processing in the city's register.")
     return problems
 
 

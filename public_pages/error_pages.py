@@ -26,6 +26,7 @@ from explainer.errors import (
     ScoreMismatchError,
     SealingError,
     SettingsError,
+    TracesNotTakenError,
     TransitionNotAllowedError,
     UntrustworthyExplanationError,
     VerificationError,
@@ -202,6 +203,9 @@ PAGE_ERRORS: Mapping[type[KlarbescheidError], PageError] = {
             message("Something is wrong with this log: it does not fit what it was before."),
             message("So we stop until the city has cleared this up. Please try again later or call us."),
         ),
+    ),
+    TracesNotTakenError: PageError(
+        503, message("The service cannot answer now"), (message("Please try again in a moment."),)
     ),
     SettingsError: _NOT_SET_UP,
     MissingAssetsError: _NOT_SET_UP,

@@ -301,21 +301,25 @@ def add_contributions(  # noqa: PLR0917 -- what a row meets, and where what it g
 @inlined
 def find_lines(values: Array, trees: BlockTrees, tables: Tables, space: Space) -> int:
     """Find for each leaf the set that a row meets and its line; unseen sets are counted and get the line of zeros."""
-    zeros, n_unseen = tables.start[len(trees.leaf_value)], 0
+    n_leaves, n_unseen = len(trees.leaf_value), 0
+    zeros = tables.start[n_leaves]
     for tree in range(len(trees.first_inner) - 1):
         n_inner, first_leaf = trees.first_inner[tree + 1] - trees.first_inner[tree], trees.first_leaf[tree]
         if n_inner == 0:
-            space.lines[first_leaf] = zeros
+            space.sets[first_leaf] = 0
             continue
         meet(values, trees, tree, space.met)
         for leaf in range(first_leaf, trees.first_leaf[tree + 1]):
-            size = trees.first_set[leaf + 1] - trees.first_set[leaf]
-            a = np.int64(space.met[n_inner + leaf - first_leaf]) & (size - 1)
-            place = np.int64(tables.place[trees.first_set[leaf] + a])
-            space.sets[leaf] = a
-            space.unseen[n_unseen] = leaf
-            n_unseen += place == UNSEEN
-            space.lines[leaf] = zeros if place == UNSEEN else tables.start[leaf] + place
+            first_set = trees.first_set[leaf]
+            space.sets[leaf] = np.int64(space.met[n_inner + leaf - first_leaf]) & (
+                trees.first_set[leaf + 1] - first_set - 1
+            )
+            fetch_soon(tables.place, first_set + space.sets[leaf])
+    for leaf in range(n_leaves):
+        place = np.int64(tables.place[trees.first_set[leaf] + space.sets[leaf]])
+        space.unseen[n_unseen] = leaf
+        n_unseen += place == UNSEEN
+        space.lines[leaf] = zeros if place == UNSEEN else tables.start[leaf] + place
     return n_unseen
 
 

@@ -6,7 +6,7 @@ Adding a language is adding a folder; nothing here knows a language by name.
 import string
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import ClassVar, get_args
 
@@ -51,8 +51,17 @@ class Voice:
         Raises:
             KeyError: If the voice has no such phrase, or the phrase names a value that was not given.
         """
-        said = self.templates[key].format_map(values)
-        return said[:1].upper() + said[1:] if self.templates[key].startswith("{") else said
+        constant = self._constants.get(key)
+        if constant is not None:
+            return constant
+        template = self.templates[key]
+        said = template.format_map(values)
+        return said[:1].upper() + said[1:] if template[0] == "{" else said
+
+    @cached_property
+    def _constants(self) -> Mapping[str, str]:
+        """Phrases that name no value."""
+        return {key: text.format_map({}) for key, text in self.templates.items() if not _placeholders(text)}
 
     def beginning_of(self, key: str) -> str:
         """The phrase up to its first placeholder: what can be recognised without knowing the values."""

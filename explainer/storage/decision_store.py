@@ -69,6 +69,24 @@ class SqlDecisionStore:
         if changed.rowcount == 0:
             raise DecisionNotFoundError(f"There is no decision with the reference {reference}")
 
+    def replace_numbers(self, reference: str, *, known: bytes, better: bytes) -> bool:
+        """Put better sealed numbers in the place of known ones.
+
+        Args:
+            reference: Which decision.
+            known: Its sealed numbers, as they were read.
+            better: Those that take their place.
+
+        Returns:
+            False where other numbers stand there meanwhile, or there is no such decision; then nothing changes.
+        """
+        changed = self._connection.execute(
+            sa.update(decision)
+            .where(decision.c.reference == reference, decision.c.sealed_numbers == known)
+            .values(sealed_numbers=better)
+        )
+        return changed.rowcount == 1
+
     def successor_of(self, reference: str) -> str | None:
         """Reference of the decision that superseded this one, or None."""
         return self._connection.execute(_SUCCESSOR, {"sought": reference}).scalar_one_or_none()

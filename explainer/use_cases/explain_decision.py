@@ -29,7 +29,14 @@ from explainer.use_cases.deliver_explanation import (
     prepare_from_kept,
 )
 from explainer.use_cases.find_interactions import interactions_for_audience
-from explainer.use_cases.kept_documents import UsableDocument, delivered_bytes, fingerprint_of_facts, keep, usable
+from explainer.use_cases.kept_documents import (
+    UsableDocument,
+    delivered_bytes,
+    fingerprint_of_facts,
+    keep,
+    mark_of,
+    usable,
+)
 from explainer.use_cases.log_writing import write_log_entry
 from explainer.use_cases.open_session import refuse_other_code
 from explainer.use_cases.read_decisions import LoadedDecision, load_decision
@@ -194,15 +201,16 @@ def _usable_document(service: Service, decision: Deliverable, key: OpenKey) -> U
         decision.kept_id,
         decision.kept_sealed,
         reference=decision.reference,
-        facts=_facts(service, decision),
+        facts=_facts(service, decision, decision.numbers_mark),
         at=service.clock(),
     )
 
 
-def _facts(service: Service, decision: Deliverable) -> str:
+def _facts(service: Service, decision: Deliverable, numbers_mark: bytes | None) -> str:
     return fingerprint_of_facts(
         service,
         model_sha256=decision.model_sha256,
+        numbers_mark=numbers_mark,
         status=decision.status.value,
         superseded_by=decision.superseded_by,
     )
@@ -214,7 +222,7 @@ def _document_anew(
     loaded = load_decision(service, decision.reference)
     try:
         model = _model_of(service, loaded)
-        numbers = _numbers(service, loaded, model)
+        numbers = numbers_of(service, loaded, model)
         document = document_of(
             service,
             loaded.decision,
@@ -232,7 +240,8 @@ def _document_anew(
         service,
         document,
         loaded.decision.private,
-        facts=_facts(service, decision),
+        # The numbers that were read, even if better ones have been kept since then.
+        facts=_facts(service, decision, mark_of(loaded.record.sealed_numbers)),
         key_id=decision.key_id,
     )
 
@@ -256,7 +265,20 @@ def _may_read(caller: Caller, record: ExplanationRecord) -> bool:
             return caller.may(*CASEWORK_ROLES, "auditor")
 
 
-def _numbers(service: Service, loaded: LoadedDecision, model: "ExplainedModel") -> ExplanationNumbers:
+def numbers_of(service: Service, loaded: LoadedDecision, model: "ExplainedModel") -> ExplanationNumbers:
+    """The numbers kept with a decision, or computed now where there are none.
+
+    Args:
+        service: The installation.
+        loaded: The decision.
+        model: The model version that took part.
+
+    Returns:
+        Its numbers.
+
+    Raises:
+        UntrustworthyExplanationError: If they cannot be read, do not belong to this decision or fail their checks.
+    """
     record = loaded.record
     inputs = loaded.decision.private.inputs
     if record.sealed_numbers is None:

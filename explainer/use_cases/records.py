@@ -123,6 +123,7 @@ class Deliverable:
         role: The program's role.
         access_code_digest: HMAC of the access code.
         key_id: Key of the person's data.
+        numbers_mark: Tells its sealed numbers from those before a better example was found; None where it has none.
         superseded_by: Reference of its successor, or None.
         has_open_tasks: Whether a caseworker is waiting for this decision to be explained.
         kept_id: The newest kept document for the audience and language, or None.
@@ -137,6 +138,7 @@ class Deliverable:
     role: Role
     access_code_digest: bytes
     key_id: str
+    numbers_mark: bytes | None
     superseded_by: str | None
     has_open_tasks: bool
     kept_id: str | None

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from explainer.decisions.decision import Value
 from explainer.explanations.attribution import RELATIVE_ADDITIVITY_TOLERANCE
-from explainer.explanations.document import QUANTUM_DIGITS, ExplanationDocument
+from explainer.explanations.document import ExplanationDocument
+from explainer.explanations.document_bytes import QUANTUM_DIGITS
 from explainer.explanations.numbers import ExplanationNumbers
 
 if TYPE_CHECKING:

@@ -16,6 +16,7 @@ from models.listed_package import ListedPackage
 
 if TYPE_CHECKING:
     from explainer.use_cases.explained_model import ExplainedModel
+    from explainer.use_cases.proof_jobs import ProofJobs
 
 RandomBytes = Callable[[int], bytes]
 
@@ -36,6 +37,7 @@ class Service:
         clock: Current time, UTC.
         random_bytes: Source of randomness.
         finding_aid: Where entries of the log are looked for.
+        proof_jobs: Takes longer proofs; None where none are wanted.
     """
 
     settings: Settings
@@ -48,6 +50,7 @@ class Service:
     clock: Callable[[], datetime]
     random_bytes: RandomBytes = secrets.token_bytes
     finding_aid: FindingAid = field(default_factory=FindingAid)
+    proof_jobs: "ProofJobs | None" = None
 
     @property
     def log_vkey(self) -> str:

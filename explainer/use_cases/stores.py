@@ -44,6 +44,9 @@ class DecisionStore(Protocol):
     def set_status(self, reference: str, status: DecisionStatus) -> None:
         """Move a decision to another status; the caller has checked that the step is allowed."""
 
+    def replace_numbers(self, reference: str, *, known: bytes, better: bytes) -> bool:
+        """Put better sealed numbers in the place of known ones; False, nothing changed, where others stand there."""
+
     def successor_of(self, reference: str) -> str | None:
         """Reference of the decision that superseded this one, or None."""
 
