@@ -81,7 +81,7 @@ def build_service(settings: Settings, *, clock: Callable[[], datetime] = utc_now
     database.check_memory()
     if database.read_only_reason is not None:
         _LOGGER.critical("THE LOG IS READ-ONLY. %s", database.read_only_reason)
-    key_store = _key_store(folder / KEY_STORE_FILE, _derived(server_key, "key store"), database)
+    vault = open_vault(settings, database)
     catalogue = Catalogue.load(package_folders(settings))
     models, refused = prepared_models(settings, catalogue)
     service = Service(
@@ -90,7 +90,7 @@ def build_service(settings: Settings, *, clock: Callable[[], datetime] = utc_now
         catalogue=catalogue,
         explained_versions=models,
         refused_versions=refused,
-        vault=Vault(key_store, _derived(server_key, "key names"), secrets.token_bytes),
+        vault=vault,
         server_key=_derived(server_key, "access codes"),
         clock=clock,
         proof_jobs=ProofJobs(settings.proof_seconds),
@@ -211,6 +211,24 @@ def package_folders(settings: Settings) -> list[Path]:
 def anchor_folder(settings: Settings) -> Path:
     """Where the log's memory lies."""
     return settings.anchor_folder or settings.data_folder / ANCHOR_FOLDER
+
+
+def open_vault(settings: Settings, database: SqlDatabase) -> Vault:
+    """Open the key store.
+
+    Args:
+        settings: The settings.
+        database: The database whose records are sealed under its keys.
+
+    Returns:
+        The vault.
+
+    Raises:
+        SettingsError: If the key store is missing where there are sealed records, or the server key does not fit it.
+    """
+    server_key = _server_key(settings)
+    key_store = _key_store(settings.data_folder / KEY_STORE_FILE, _derived(server_key, "key store"), database)
+    return Vault(key_store, _derived(server_key, "key names"), secrets.token_bytes)
 
 
 def _key_store(path: Path, master_key: bytes, database: SqlDatabase) -> FileKeyStore:

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from explainer.app import build_service, create_app, log_key_holder, open_database, package_folders, prepared_models
+from explainer.backup import back_up, back_up_keys, restore, serving
 from explainer.errors import SettingsError
 from explainer.settings import Settings, load_settings
 from explainer.storage.database import listed_log_keys
@@ -83,7 +84,8 @@ def serve() -> None:
     """Serve the city's installation; settings come from EXPLAINER_* (docs/reference/settings.md)."""
     settings = _settings()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, access_log=False, server_header=False)
+    with serving(settings):
+        uvicorn.run(create_app(settings), host=settings.host, port=settings.port, access_log=False, server_header=False)
 
 
 @app.command()
@@ -126,6 +128,43 @@ def replay(
             typer.echo(f"  templates: {one.texts_then or 'not noted'} then, {one.texts_now} now")
     if not all(one.holds for one in replays):
         raise typer.Exit(1)
+
+
+@app.command("backup")
+def backup(folder: Annotated[Path, typer.Argument(help="A new folder.")]) -> None:
+    """Copy the database while the service runs; no key is in the copy."""
+    made = back_up(_settings(), folder)
+    typer.echo(f"Copied to {folder}: a log of {made.checkpoint.splitlines()[1]} entries. It holds no keys.")
+
+
+@app.command("backup-keys")
+def backup_keys(
+    folder: Annotated[Path, typer.Argument(help="A new folder, apart from the other backup.")],
+) -> None:
+    """Copy the keys of persons and of the log; keep the copy apart, and only for a short time."""
+    back_up_keys(_settings(), folder)
+    typer.echo(f"Keys copied to {folder}. Delete this copy when the next one is made: erased people live on in it.")
+
+
+@app.command("restore")
+def restore_backup(
+    folder: Annotated[Path, typer.Argument(help="What backup or backup-keys made.")],
+    *,
+    new_epoch: Annotated[
+        bool, typer.Option("--new-epoch", help="The copy is older than what was released: go on as a new log.")
+    ] = False,
+) -> None:
+    """Put a backup back; an older log never silently takes the place of a newer one."""
+    restored = restore(_settings(), folder, new_epoch=new_epoch)
+    if restored.kind == "keys":
+        typer.echo("The keys are back. What was erased since is erased again at the next start.")
+    else:
+        typer.echo(f"The database is back with {restored.entries} log entries.")
+    if restored.new_origin is not None:
+        typer.echo(
+            f"{restored.lost} released entries are lost. The log goes on as {restored.new_origin}; publish its key:"
+        )
+        vkey()
 
 
 @models_app.command("check")

@@ -17,9 +17,12 @@ from explainer.storage.backend import Backend
 from explainer.storage.kept_document_store import read_deliverable
 from explainer.storage.log_integration import (
     StoredCheckpoint,
+    add_log_key,
     checkpoint_to_append_to,
     log_has_started,
     newest_checkpoint,
+    retire_all_log_keys,
+    start_epoch,
     start_log,
 )
 from explainer.storage.log_memory import contradiction, refuse_if_behind
@@ -35,7 +38,7 @@ from explainer.transparency_log.checkpoint import open_checkpoint
 from explainer.transparency_log.group_commit import GroupCommit
 from explainer.transparency_log.signed_note import NoteSigner
 from explainer.use_cases.callers import CaseSystem
-from explainer.use_cases.records import Deliverable, Delivery, LogKeyRecord, LogRecord
+from explainer.use_cases.records import Deliverable, Delivery, LogKeyRecord, LogRecord, PreparedEntry
 from explainer.use_cases.stores import UnitOfWork
 from models.errors import KlarbescheidError
 
@@ -144,6 +147,32 @@ class SqlDatabase:
             return
         with self._backend.reading() as connection:
             self._read_only_reason = contradiction(connection, self._anchors)
+
+    def bring_schema_up_to_date(self) -> None:
+        """Run missing migrations and nothing else; for a copy that was just put back."""
+        with self._backend.writing() as connection:
+            self._backend.take_log_lock(connection)
+            schema.upgrade(connection)
+
+    def begin_epoch(self, epoch: int, entry: PreparedEntry) -> None:
+        """Begin a new log in this database, whose first entry says why; what was logged before stays readable.
+
+        Args:
+            epoch: Its number; the signing key is named like its origin.
+            entry: Its first entry.
+        """
+        with self._backend.writing() as connection:
+            self._backend.take_log_lock(connection)
+            retire_all_log_keys(connection, newest_checkpoint(connection).size)
+            start_epoch(connection, self._signers.first, epoch=epoch, at=self._clock())
+            add_log_key(connection, self._signers.first.vkey, from_size=0)
+            before = checkpoint_to_append_to(connection, self._signers)
+            unit = SqlUnitOfWork(connection, self._signers, self._edge, lambda: before)
+            unit.log.append_all([entry])
+            unit.log.integrate_pending(at=self._clock())
+        if self._anchors is not None and unit.log.signed is not None:
+            self._anchors.begin(unit.log.signed)
+            self._anchors.remember(unit.log.signed)
 
     def begin_memory(self) -> int:
         """Begin to remember the log outside the database where what was remembered is lost.
@@ -294,6 +323,18 @@ def newest_epoch(url: str) -> int:
     """
     found = _read_if_there(url, lambda connection: newest_checkpoint(connection).epoch)
     return found or 0
+
+
+def stored_checkpoint(url: str) -> str | None:
+    """The newest signed checkpoint in a database; None where there is no log yet.
+
+    Args:
+        url: Its address.
+
+    Raises:
+        SettingsError: The database cannot be read.
+    """
+    return _read_if_there(url, lambda connection: newest_checkpoint(connection).note)
 
 
 def listed_log_keys(url: str) -> Sequence[LogKeyRecord]:

@@ -6,6 +6,7 @@ are numbered from ``epoch * 2^48`` on. That is a multiple of the leaves of every
 epochs never share a number either, and the tables that are for ever need no new column.
 """
 
+from explainer.errors import SettingsError
 from explainer.transparency_log.tiles import TILE_HEIGHT
 
 _INDEX_BITS = 48
@@ -31,6 +32,27 @@ def index_of_row(number: int) -> int:
 def first_tile(epoch: int, level: int) -> int:
     """Number of an epoch's first tile on a level."""
     return first_row(epoch) >> (TILE_HEIGHT * (level + 1))
+
+
+def epoch_of_origin(origin: str, name: str) -> int:
+    """Which epoch a log's name stands for; the inverse of :func:`origin_of_epoch`.
+
+    Args:
+        origin: Name of the first epoch.
+        name: Name of one of them.
+
+    Returns:
+        0 for the first.
+
+    Raises:
+        SettingsError: If it is the name of another log.
+    """
+    number = name.removeprefix(f"{origin}/")
+    if name == origin:
+        return 0
+    if name.startswith(f"{origin}/") and number.isascii() and number.isdecimal() and int(number) > 1:
+        return int(number) - 1
+    raise SettingsError(f"{name} is another log than {origin}; set EXPLAINER_LOG_ORIGIN to the name of your log.")
 
 
 def origin_of_epoch(origin: str, epoch: int) -> str:

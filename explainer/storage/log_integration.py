@@ -57,11 +57,12 @@ class StoredCheckpoint:
         return self.note.partition("\n")[0]
 
 
-def newest_checkpoint(connection: Connection) -> StoredCheckpoint:
+def newest_checkpoint(connection: Connection, epoch: int | None = None) -> StoredCheckpoint:
     """The newest signed checkpoint this transaction sees.
 
     Args:
         connection: A connection in a transaction.
+        epoch: Only of this epoch; the newest there is when None.
 
     Returns:
         The checkpoint.
@@ -69,7 +70,10 @@ def newest_checkpoint(connection: Connection) -> StoredCheckpoint:
     Raises:
         LogIntegrityError: There is none; even the empty log has one since the first migration.
     """
-    return _found(connection.execute(_NEWEST_CHECKPOINT).one_or_none())
+    query = _NEWEST_CHECKPOINT
+    if epoch is not None:
+        query = query.where(log_checkpoint.c.size >= first_row(epoch), log_checkpoint.c.size < first_row(epoch + 1))
+    return _found(connection.execute(query).one_or_none())
 
 
 def _found(row: Sequence[Any] | None, key_changes: int = 0) -> StoredCheckpoint:
@@ -203,6 +207,16 @@ def retire_log_key(connection: Connection, vkey: str, *, to_size: int) -> None:
         to_size: Largest tree it has signed.
     """
     connection.execute(sa.update(log_key).where(log_key.c.vkey == vkey).values(to_size=to_size))
+
+
+def retire_all_log_keys(connection: Connection, size: int) -> None:
+    """Let no key of an epoch that ends here sign any more.
+
+    Args:
+        connection: A connection that holds the log's lock.
+        size: Number of entries the epoch ends with.
+    """
+    connection.execute(sa.update(log_key).where(log_key.c.to_size.is_(None)).values(to_size=size))
 
 
 def add_log_key(connection: Connection, vkey: str, *, from_size: int) -> None:

@@ -43,6 +43,7 @@ class SqlLogStore:
         edge: What this process remembers of the tree.
         take_lock: Waits for other writers of the log and gives the checkpoint to append to; None in a read-only unit of
             work.
+        epoch: Which epoch to read; the current one when None.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class SqlLogStore:
         signers: LogSigners,
         edge: RightEdge,
         take_lock: Callable[[], StoredCheckpoint] | None,
+        epoch: int | None = None,
     ) -> None:
         self._connection = connection
         self._signers = signers
@@ -59,7 +61,8 @@ class SqlLogStore:
         self._before: StoredCheckpoint | None = None
         self._pending = 0
         self._signed: str | None = None
-        self._epoch: int | None = None
+        self._epoch = epoch
+        self._only_epoch = epoch
 
     def append(self, entry: LogEntry, *, sealed: bytes, key_id: str, at: datetime) -> LogRecord:
         """Append one entry with its sealed private part.
@@ -174,11 +177,21 @@ class SqlLogStore:
 
     def tree_size(self) -> int:
         """Number of integrated entries this transaction sees."""
-        return newest_checkpoint(self._connection).size
+        return newest_checkpoint(self._connection, self._only_epoch).size
 
     def checkpoint(self) -> str:
         """The newest signed checkpoint (C2SP note); the empty log has one too."""
-        return newest_checkpoint(self._connection).note
+        return newest_checkpoint(self._connection, self._only_epoch).note
+
+    def epoch(self) -> int:
+        """Number of the epoch that is read."""
+        return self._current_epoch()
+
+    def of_epoch(self, epoch: int) -> "SqlLogStore | None":
+        """An earlier epoch of the log, to be read; None where there is none of this number."""
+        if not 0 <= epoch < newest_checkpoint(self._connection).epoch:
+            return None
+        return SqlLogStore(self._connection, self._signers, self._edge, None, epoch)
 
     def tiles(self) -> SqlTileReader:
         """Hashes of the tree as this transaction sees it."""

@@ -105,6 +105,12 @@ class LogStore(Protocol):
     def checkpoint(self) -> str:
         """The newest signed checkpoint (C2SP note); the empty log has one too."""
 
+    def epoch(self) -> int:
+        """Number of the current epoch: 0 unless the log was restored under a new name."""
+
+    def of_epoch(self, epoch: int) -> "LogStore | None":
+        """An earlier epoch of the log, to be read; None where there is none of this number."""
+
     def tiles(self) -> TileReader:
         """Hashes of the tree as this transaction sees it."""
 
