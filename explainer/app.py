@@ -38,6 +38,8 @@ LOG_KEY_FILE = "log.key"
 KEY_STORE_FILE = "keys/subject_keys.db"
 SERVER_KEY_FILE = "server.key"
 TABLE_FOLDER = "tables"
+OBJECTS_BETWEEN_COLLECTIONS = 20_000
+"""How many objects more than were freed are made before Python looks for garbage in cycles; its own number is 700."""
 
 
 def utc_now() -> datetime:
@@ -127,9 +129,13 @@ def application_of(service: Service) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         # What exists now lives as long as the process: the collector need not look at it again.
+        # And what a request makes is gone with it, mostly without the collector's help.
         gc.collect()
         gc.freeze()
+        thresholds = gc.get_threshold()
+        gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
         yield
+        gc.set_threshold(*thresholds)
         gc.unfreeze()
         service.database.dispose()
 
