@@ -46,6 +46,8 @@ _HTTPS_ONLY: Mapping[str, str] = {"Strict-Transport-Security": "max-age=31536000
 
 def is_personal(path: str) -> bool:
     """Whether a page may show something about one person, in whatever language."""
+    if not any(start in path for start in PERSONAL_PATHS):
+        return False
     page = without_language(path)
     return any(page == start or page.startswith(f"{start}/") for start in PERSONAL_PATHS)
 
