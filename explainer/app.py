@@ -51,6 +51,8 @@ SERVER_KEY_FILE = "server.key"
 TABLE_FOLDER = "tables"
 ANCHOR_FOLDER = "anchors"
 ANCHOR_FILE = "checkpoints.jsonl"
+OBJECTS_BETWEEN_COLLECTIONS = 20_000
+"""How many objects more than were freed are made before Python looks for garbage in cycles; its own number is 700."""
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -177,12 +179,16 @@ def application_of(service: Service) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         # What exists now lives as long as the process: the collector need not look at it again.
+        # And what a request makes is gone with it, mostly without the collector's help.
         gc.collect()
         gc.freeze()
+        thresholds = gc.get_threshold()
+        gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
         give_back_what_only_the_start_needed()
         if service.proof_jobs is not None:
             service.proof_jobs.start()
         yield
+        gc.set_threshold(*thresholds)
         gc.unfreeze()
         if service.proof_jobs is not None:
             service.proof_jobs.close()

@@ -199,9 +199,13 @@ def sign_note(text: str, signers: Sequence[NoteSigner]) -> str:
         MalformedNoteError: If the text cannot be the text of a note.
     """
     _checked_characters(text)
-    note = str(SignedNote(text, tuple(signer.sign(text) for signer in signers)))
-    if parse_note(note).text != text:
+    if not text.endswith("\n"):
         raise MalformedNoteError("The text of a note must end with a newline.")
+    if not 1 <= len(signers) <= MAX_SIGNATURES:
+        raise MalformedNoteError(f"A note carries 1 to {MAX_SIGNATURES} signatures.")
+    # The last empty line is now the one before the signatures, so whoever reads the note reads this text.
+    note = str(SignedNote(text, tuple(signer.sign(text) for signer in signers)))
+    _checked_characters(note)
     return note
 
 
