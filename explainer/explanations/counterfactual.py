@@ -11,7 +11,7 @@ class Change:
     """One feature taken from the person's value to another one.
 
     Raises:
-        ValueError: If nothing changes.
+        ValueError: If nothing changes, or a value becomes missing: nobody is advised to say less.
     """
 
     feature: str
@@ -19,6 +19,8 @@ class Change:
     after: Value
 
     def __post_init__(self) -> None:
+        if self.after is None:
+            raise ValueError(f"A change of '{self.feature}' must lead to a value, not to a missing one.")
         if self.before == self.after:
             raise ValueError(f"A change of '{self.feature}' must lead to another value.")
 
@@ -90,3 +92,8 @@ class Recourse:
     def __post_init__(self) -> None:
         if bool(self.counterfactuals) == (self.none is not None):
             raise ValueError("Recourse holds counterfactuals or the reason why there are none.")
+
+    @property
+    def is_left_open(self) -> bool:
+        """Whether no counterfactual was found, and it is not proven that there is none."""
+        return self.none is not None and not self.none.proven

@@ -127,6 +127,10 @@ class SqlAccessStore:
         """Delete a session; nothing happens if it was ended before."""
         self._connection.execute(sa.delete(session).where(session.c.digest == digest))
 
+    def forget_ended_sessions(self, *, now: datetime) -> int:
+        """Delete the sessions that have expired; returns how many."""
+        return self._connection.execute(sa.delete(session).where(session.c.expires_at <= now)).rowcount
+
     def was_noted(self, mark: bytes) -> bool:
         """Whether this reading was noted before (readings of the log are logged once per person and hour)."""
         noted = sa.select(sa.exists().where(noted_reading.c.mark == mark))

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import fields
+from datetime import datetime
 from operator import attrgetter
 
 import sqlalchemy as sa
@@ -9,7 +10,7 @@ from sqlalchemy import Connection
 
 from explainer.storage.driver_statements import DriverInsert
 from explainer.storage.rows import record_from, refusing_duplicates
-from explainer.storage.tables import explanation
+from explainer.storage.tables import erased_key, explanation
 from explainer.use_cases.records import ExplanationRecord
 
 _COLUMNS = tuple(field.name for field in fields(ExplanationRecord))
@@ -51,6 +52,17 @@ class SqlExplanationStore:
         """Return the explanation with this id, or None."""
         row = self._connection.execute(sa.select(explanation).where(explanation.c.id == explanation_id)).one_or_none()
         return record_from(ExplanationRecord, row)
+
+    def of_inputs_not_erased(self, *, before: datetime, limit: int) -> Sequence[ExplanationRecord]:
+        """Explanations without a decision, delivered before a moment and not erased, oldest first."""
+        erased = sa.exists(sa.select(erased_key.c.key_id).where(erased_key.c.key_id == explanation.c.key_id))
+        query = (
+            sa.select(explanation)
+            .where(explanation.c.decision_reference.is_(None), explanation.c.produced_at < before, ~erased)
+            .order_by(explanation.c.produced_at, explanation.c.id)
+            .limit(limit)
+        )
+        return [ExplanationRecord(**row) for row in self._connection.execute(query).mappings()]
 
     def of_decision(self, reference: str) -> Sequence[ExplanationRecord]:
         """All explanations delivered for one decision, newest first."""

@@ -162,6 +162,20 @@ class SqlLogStore:
         ).one_or_none()
         return None if row is None else (row.key_id, row.sealed)
 
+    def under_key(self, key_id: str) -> Sequence[tuple[LogRecord, bytes]]:
+        """Entries whose private part is sealed under this key, oldest first, with that part."""
+        query = (
+            _records()
+            .add_columns(log_sealed.c.sealed)
+            .join(log_sealed, log_sealed.c.entry_id == log_entry.c.entry_id)
+            .where(log_sealed.c.key_id == key_id)
+            .order_by(log_entry.c.seq)
+        )
+        return [
+            (LogRecord(**{name: value for name, value in row.items() if name != "sealed"}), row["sealed"])
+            for row in self._connection.execute(query).mappings()
+        ]
+
     def newest(
         self, *, limit: int, before: int | None = None, event: str | None = None, system: str | None = None
     ) -> Sequence[LogRecord]:

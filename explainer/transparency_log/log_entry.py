@@ -50,6 +50,7 @@ class LogEvent(StrEnum):
     EXPLANATION_DELIVERED = "explanation.delivered"
     EXPLANATION_REFUSED = "explanation.refused"
     EXPLANATION_READ = "explanation.read"
+    BATCH_EXPLAINED = "batch.explained"
     REVIEW_OPENED = "review.opened"
     REVIEW_ANSWERED = "review.answered"
     MODEL_REGISTERED = "model.registered"
@@ -140,7 +141,7 @@ class LogEntry:
         return found + self._commitment_problems()
 
     def _commitment_problems(self) -> list[str]:
-        unknown = sorted(set(self.c) - set(COMMITTED_FIELDS))
+        unknown = sorted(self.c.keys() - COMMITTED_FIELDS)
         found = [f"c must not hold {name!r}; it may hold {', '.join(COMMITTED_FIELDS)}." for name in unknown]
         if not all(_is_text(digest, _HEX_32) for digest in self.c.values()):
             found.append("Every commitment in c must be 64 hexadecimal digits.")
@@ -222,7 +223,7 @@ def build_entry(
     entry = LogEntry(
         t=event,
         id=random_bytes(_ID_BYTES).hex(),
-        ts=at.astimezone(UTC).strftime(_MINUTE),
+        ts=f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='minutes')}Z",
         c={field: commitment.digest.hex() for field, commitment in commitments.items()},
         system=system,
         model=model,

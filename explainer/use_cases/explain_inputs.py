@@ -8,7 +8,7 @@ from explainer.explanations.background import background_ref_of
 from explainer.explanations.document import Audience, ExplanationDocument, Language
 from explainer.narration.document_builder import build_checked_document
 from explainer.narration.facts import Facts
-from explainer.use_cases.callers import CaseSystem, Staff, actor_of
+from explainer.use_cases.callers import CaseSystem, Staff
 from explainer.use_cases.deliver_explanation import (
     DeliveredExplanation,
     ExplanationWish,
@@ -64,7 +64,7 @@ async def explain_inputs(
         legal_basis=legal_basis,
     )
     wish, document, canonical, role = await service.calculations.result_of(explain)
-    key_id = service.vault.key_id_for(None, document.id, owner=actor_of(caller))
+    key_id = service.vault.new_key_id()
     key = await service.vault.new_key(key_id)
     prepared = prepare_without_decision(service, caller, wish, document, canonical, role=role, key_id=key_id, key=key)
     return prepared.delivered(await service.database.deliver(prepared.delivery))

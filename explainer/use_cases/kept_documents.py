@@ -1,9 +1,9 @@
 """Finished documents kept with their decision, so that a delivery need only fill in its own number and moment.
 
 A kept document is used only while everything it depends on is as it was when it was checked: the texts of this
-program, the model version, where the decision stands, what superseded it, the address in its links, and whether a
-deadline it names is still ahead. All of this is in its sealed part. Otherwise it is built and checked anew, and the new
-one is kept beside the old, to which earlier deliveries refer.
+program, the model version, the decision's numbers, where it stands, what superseded it, the address in its links, and
+whether a deadline it names is still ahead. All of this is in its sealed part. Otherwise it is built and checked anew,
+and the new one is kept beside the old, to which earlier deliveries refer.
 """
 
 import json
@@ -18,6 +18,7 @@ from explainer.explanations.document import ExplanationDocument
 from explainer.narration.kept_text import DeliveryMarks, filled, with_gaps
 from explainer.narration.number_words import TIME_ZONE
 from explainer.narration.text_version import text_version
+from explainer.transparency_log.sealing import MARK_SIZE
 from explainer.use_cases.decision_vault import OpenKey
 from explainer.use_cases.records import ExplanationRecord, KeptDocumentRecord
 from explainer.use_cases.service import Service
@@ -40,20 +41,28 @@ class UsableDocument:
     gapped: bytes
 
 
-def fingerprint_of_facts(service: Service, *, model_sha256: str, status: str, superseded_by: str | None) -> str:
+def mark_of(sealed_numbers: bytes | None) -> bytes | None:
+    """What tells a decision's sealed numbers from others, as a delivery reads it; None where there are none."""
+    return None if sealed_numbers is None else sealed_numbers[:MARK_SIZE]
+
+
+def fingerprint_of_facts(
+    service: Service, *, model_sha256: str, numbers_mark: bytes | None, status: str, superseded_by: str | None
+) -> str:
     """Fingerprint of what a document depends on and what can change after the decision was recorded.
 
     Args:
         service: The installation; its public address stands in links.
         model_sha256: Identity of the model package, with its card, evaluation and background.
+        numbers_mark: As :func:`mark_of` gives it.
         status: Where the decision stands.
         superseded_by: Reference of its successor, or None.
 
     Returns:
-        SHA-256 (hex). Inputs, numbers, remedy and reasons are not in it: they are sealed with the decision and never
-        change.
+        SHA-256 (hex). Inputs, remedy and reasons are not in it: they are sealed with the decision and never change.
     """
-    facts = (text_version(), model_sha256, status, superseded_by or "", service.settings.base_url)
+    numbers = (numbers_mark or b"").hex()
+    facts = (text_version(), model_sha256, numbers, status, superseded_by or "", service.settings.base_url)
     return sha256("\n".join(facts).encode()).hexdigest()
 
 

@@ -10,6 +10,7 @@ from explainer.decisions.decision import DecisionStatus
 from explainer.storage.column_types import UnstorableTextError
 from explainer.storage.database import SqlDatabase
 from explainer.use_cases.callers import CaseSystem
+from explainer.use_cases.kept_documents import mark_of
 from explainer.use_cases.records import ApiKeyRecord, Deliverable, KeptDocumentRecord, PublicationRecord, TaskRecord
 from tests.conformance.records import DECISION, append, record_decision
 from tests.databases import MOMENT
@@ -46,12 +47,22 @@ def test_a_decision_without_a_kept_document(database: SqlDatabase) -> None:
         role=DECISION.role,
         access_code_digest=DECISION.access_code_digest,
         key_id=DECISION.key_id,
+        numbers_mark=DECISION.sealed_numbers,
         superseded_by=None,
         has_open_tasks=False,
         kept_id=None,
         kept_sealed=None,
     )
     assert read(database, "R-0002") is None
+
+
+@pytest.mark.parametrize("numbers", [None, bytes(range(200))])
+def test_the_mark_of_the_numbers_is_read_alone(database: SqlDatabase, numbers: bytes | None) -> None:
+    with database.writing() as unit:
+        record_decision(unit, sealed_numbers=numbers)
+    found = read(database)
+    assert found is not None
+    assert found.numbers_mark == mark_of(numbers)
 
 
 def test_the_newest_document_of_this_audience_and_language_is_found(database: SqlDatabase) -> None:
