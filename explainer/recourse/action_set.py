@@ -86,7 +86,9 @@ class SearchSpace:
         position = {name: place for place, name in enumerate(card.feature_names)}
         cells = _cells_of(package)
         if cells is not None and cells.many:
-            ForestProfile.of(cells, rows[0]).score  # noqa: B018 -- compiles, so that nobody waits for it later
+            profile = ForestProfile.of(cells, rows[0])
+            # Compiles both ways to score, so that nobody waits for it later.
+            _ = profile.score, profile.moved(0, float(rows[0, 0])).score
         space = cls(
             package=package,
             cells=cells,
