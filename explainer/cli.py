@@ -1,24 +1,29 @@
-"""The command line: ``explainer serve | demo | migrate | models | log | staff | case-system``."""
+"""The command line: ``explainer serve | demo | migrate | explain | models | log | staff | case-system``."""
 
+import asyncio
 import json
 import logging
 import os
 import secrets
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 import uvicorn
 
+from explainer.api.json_body import parse_json
 from explainer.app import LOG_KEY_FILE, build_service, create_app, package_folders, prepared_models
 from explainer.errors import SettingsError, VerificationError
+from explainer.explanations.document import Audience, ExplanationDocument, Language
 from explainer.settings import Settings, load_settings
 from explainer.transparency_log.log_key import load_or_create_log_key
 from explainer.transparency_log.verify import fetcher_for, verify_log
+from explainer.use_cases.callers import Staff
+from explainer.use_cases.explain_inputs import explain_inputs
 from explainer.use_cases.grant_access import add_case_system, add_staff
 from models.catalogue import Catalogue
-from models.errors import KlarbescheidError
+from models.errors import InputProblem, InvalidInputError, KlarbescheidError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 models_app = typer.Typer(no_args_is_help=True, help="The city's model packages.")
@@ -29,6 +34,9 @@ app.add_typer(models_app, name="models")
 app.add_typer(log_app, name="log")
 app.add_typer(staff_app, name="staff")
 app.add_typer(case_system_app, name="case-system")
+
+OPERATOR = Staff(staff_id="command_line", user="command_line", roles=frozenset({"caseworker"}))
+"""Who asks at the command line: whoever may read the installation's secrets."""
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
@@ -86,6 +94,68 @@ def migrate() -> None:
     """Bring the database up to date and publish the register, without serving."""
     service = build_service(_settings().model_copy(update={"load_models": "at_start"}))
     typer.echo(f"Ready. Usable models: {', '.join(sorted(service.usable_packages)) or 'none'}.")
+
+
+@app.command()
+def explain(  # noqa: PLR0917 -- Typer reads the options from here
+    model: Annotated[str, typer.Argument(help="Name of the model.")],
+    inputs: Annotated[Path, typer.Argument(metavar="INPUT.json", help="One object: feature to value.")],
+    language: Annotated[Language, typer.Option(help="Language of the text.")] = "de",
+    audience: Annotated[Audience, typer.Option(help="For whom it is written.")] = "caseworker",
+    purpose: Annotated[str | None, typer.Option(help="Why you ask; it stands in the log.")] = None,
+    legal_basis: Annotated[str | None, typer.Option(help="On which legal basis; it stands in the log.")] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Explain what a model makes of some inputs, without a decision; logged like every explanation."""
+    sent = _inputs_of(inputs)
+    service = build_service(_settings())
+    try:
+        delivered = asyncio.run(
+            explain_inputs(
+                service,
+                OPERATOR,
+                model,
+                sent,
+                language=language,
+                audience=audience,
+                purpose=purpose,
+                legal_basis=legal_basis,
+            )
+        )
+        card = service.model(model).package.card
+    except InvalidInputError as error:
+        _tell_problems(error.problems, as_json=as_json)
+        raise typer.Exit(1) from error
+    finally:
+        service.database.dispose()
+    if as_json:
+        typer.echo(delivered.canonical.decode())
+    else:
+        # Here and not above: the service itself never draws.
+        from rich.console import Console  # noqa: PLC0415
+
+        from explainer.terminal_explanation import print_explanation  # noqa: PLC0415
+
+        print_explanation(Console(), ExplanationDocument.model_validate_json(delivered.canonical), card)
+
+
+def _inputs_of(path: Path) -> dict[str, Any]:
+    try:
+        sent = parse_json(_read(path))
+    except InvalidInputError as error:
+        raise SettingsError(f"{path} cannot be used. {error}") from error
+    if not isinstance(sent, dict):
+        raise SettingsError(f'{path} must hold one object with a value for each feature, such as {{"rent": 620}}.')
+    return sent
+
+
+def _tell_problems(problems: tuple[InputProblem, ...], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({"errors": [vars(problem) for problem in problems]}, ensure_ascii=False))
+        return
+    for problem in problems:
+        typer.echo(f"Error: {problem.detail}", err=True)
 
 
 @models_app.command("check")
