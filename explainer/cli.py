@@ -1,29 +1,40 @@
 """The command line: ``explainer serve | demo | migrate | explain | models | log | staff | case-system``."""
 
-import asyncio
 import json
 import logging
 import os
 import secrets
 import sys
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 import uvicorn
+from rich.console import Console
+from rich.progress import Progress
 
-from explainer.api.json_body import parse_json
+from explainer.api.access_log import write_lines_as_they_are
 from explainer.app import LOG_KEY_FILE, build_service, create_app, package_folders, prepared_models
-from explainer.errors import SettingsError, VerificationError
-from explainer.explanations.document import Audience, ExplanationDocument, Language
+from explainer.erasure_commands import add_erasure_commands
+from explainer.errors import SettingsError
+from explainer.explain_command import explain
+from explainer.key_service_command import key_service
 from explainer.settings import Settings, load_settings
 from explainer.transparency_log.log_key import load_or_create_log_key
-from explainer.transparency_log.verify import fetcher_for, verify_log
-from explainer.use_cases.callers import Staff
-from explainer.use_cases.explain_inputs import explain_inputs
+from explainer.transparency_log.verify import (
+    NotVerifiedError,
+    fetcher_for,
+    is_bundle,
+    opener_for,
+    verify_bundle,
+    verify_log,
+)
 from explainer.use_cases.grant_access import add_case_system, add_staff
+from explainer.use_cases.replay_explanation import ids_to_replay, replay_explanation
+from explainer.use_cases.write_bundle import write_bundle
 from models.catalogue import Catalogue
-from models.errors import InputProblem, InvalidInputError, KlarbescheidError
+from models.errors import KlarbescheidError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 models_app = typer.Typer(no_args_is_help=True, help="The city's model packages.")
@@ -34,9 +45,9 @@ app.add_typer(models_app, name="models")
 app.add_typer(log_app, name="log")
 app.add_typer(staff_app, name="staff")
 app.add_typer(case_system_app, name="case-system")
-
-OPERATOR = Staff(staff_id="command_line", user="command_line", roles=frozenset({"caseworker"}))
-"""Who asks at the command line: whoever may read the installation's secrets."""
+add_erasure_commands(app)
+app.command()(key_service)
+app.command()(explain)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
@@ -74,6 +85,7 @@ def serve() -> None:
     """Serve the city's installation; settings come from EXPLAINER_* (docs/reference/settings.md)."""
     settings = _settings()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    write_lines_as_they_are()
     uvicorn.run(create_app(settings), host=settings.host, port=settings.port, access_log=False, server_header=False)
 
 
@@ -97,65 +109,26 @@ def migrate() -> None:
 
 
 @app.command()
-def explain(  # noqa: PLR0917 -- Typer reads the options from here
-    model: Annotated[str, typer.Argument(help="Name of the model.")],
-    inputs: Annotated[Path, typer.Argument(metavar="INPUT.json", help="One object: feature to value.")],
-    language: Annotated[Language, typer.Option(help="Language of the text.")] = "de",
-    audience: Annotated[Audience, typer.Option(help="For whom it is written.")] = "caseworker",
-    purpose: Annotated[str | None, typer.Option(help="Why you ask; it stands in the log.")] = None,
-    legal_basis: Annotated[str | None, typer.Option(help="On which legal basis; it stands in the log.")] = None,
+def replay(
+    ids: Annotated[list[str], typer.Argument(help="Numbers of explanations, or references of decisions.")],
     *,
     as_json: AsJson = False,
 ) -> None:
-    """Explain what a model makes of some inputs, without a decision; logged like every explanation."""
-    sent = _inputs_of(inputs)
+    """Check stored explanations: their bytes against the log, exactly, and their numbers against the stored model."""
     service = build_service(_settings())
-    try:
-        delivered = asyncio.run(
-            explain_inputs(
-                service,
-                OPERATOR,
-                model,
-                sent,
-                language=language,
-                audience=audience,
-                purpose=purpose,
-                legal_basis=legal_basis,
-            )
-        )
-        card = service.model(model).package.card
-    except InvalidInputError as error:
-        _tell_problems(error.problems, as_json=as_json)
-        raise typer.Exit(1) from error
-    finally:
-        service.database.dispose()
+    wanted = dict.fromkeys(found for one in ids for found in ids_to_replay(service, one))
+    replays = [replay_explanation(service, one) for one in wanted]
     if as_json:
-        typer.echo(delivered.canonical.decode())
+        typer.echo(json.dumps([{**asdict(one), "holds": one.holds} for one in replays]))
     else:
-        # Here and not above: the service itself never draws.
-        from rich.console import Console  # noqa: PLC0415
-
-        from explainer.terminal_explanation import print_explanation  # noqa: PLC0415
-
-        print_explanation(Console(), ExplanationDocument.model_validate_json(delivered.canonical), card)
-
-
-def _inputs_of(path: Path) -> dict[str, Any]:
-    try:
-        sent = parse_json(_read(path))
-    except InvalidInputError as error:
-        raise SettingsError(f"{path} cannot be used. {error}") from error
-    if not isinstance(sent, dict):
-        raise SettingsError(f'{path} must hold one object with a value for each feature, such as {{"rent": 620}}.')
-    return sent
-
-
-def _tell_problems(problems: tuple[InputProblem, ...], *, as_json: bool) -> None:
-    if as_json:
-        typer.echo(json.dumps({"errors": [vars(problem) for problem in problems]}, ensure_ascii=False))
-        return
-    for problem in problems:
-        typer.echo(f"Error: {problem.detail}", err=True)
+        for one in replays:
+            typer.echo(f"{one.id}: {'holds' if one.holds else 'DOES NOT HOLD'}")
+            for finding in one.findings:
+                typer.echo(f"  {finding.check}: {finding.sentence}")
+            typer.echo(f"  engine: {one.engine_then or 'none'} then, {one.engine_now or 'none'} now")
+            typer.echo(f"  templates: {one.texts_then or 'not noted'} then, {one.texts_now} now")
+    if not all(one.holds for one in replays):
+        raise typer.Exit(1)
 
 
 @models_app.command("check")
@@ -182,7 +155,7 @@ def check_models(slugs: Annotated[list[str] | None, typer.Argument()] = None, *,
 @log_app.command("verify")
 def verify(
     address: Annotated[
-        str | None, typer.Argument(help="Address or folder of the log; this installation's own when left out.")
+        str | None, typer.Argument(help="Address, folder or bundle of the log; this installation's own when left out.")
     ] = None,
     vkey: Annotated[
         str | None, typer.Argument(help="Public key of the log; this installation's own when left out.")
@@ -201,13 +174,42 @@ def verify(
     key = vkey or _own_vkey()
     try:
         verified = verify_log(fetcher_for(place, token=token), key, old_checkpoint)
-    except VerificationError as error:
+        open_file = opener_for(place)
+        files = verify_bundle(open_file, key) if open_file is not None and is_bundle(open_file) else 0
+    except NotVerifiedError as error:
         typer.echo(json.dumps({"ok": False, "problem": str(error)}) if as_json else f"NOT VERIFIED: {error}")
         raise typer.Exit(1) from error
     if as_json:
         typer.echo(json.dumps({"ok": True, "tree_size": verified.tree_size, "root_hash": verified.root_hash.hex()}))
     else:
         typer.echo(f"Verified: all {verified.tree_size} entries are in the tree that the checkpoint signs.")
+        if files:
+            typer.echo(f"Verified: the {files} files of the bundle, its receipts and its disclosed values.")
+
+
+@log_app.command("bundle")
+def bundle(
+    out: Annotated[Path, typer.Argument(help="The zip file to write.")],
+    disclose: Annotated[
+        list[int] | None, typer.Option(help="Position of an entry whose sealed part is disclosed; may be repeated.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Write the whole log as a zip file that auditors check without us; that it was written is logged."""
+    service = build_service(_settings())
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("Writing the log")
+        written = write_bundle(
+            service,
+            out,
+            disclose=disclose or (),
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    if as_json:
+        typer.echo(json.dumps({"file": str(out), **asdict(written)}))
+    else:
+        typer.echo(f"{out} holds all {written.tree_size} entries in {written.files} files.")
 
 
 @log_app.command("vkey")

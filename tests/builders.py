@@ -510,7 +510,6 @@ def a_decision(*, private: PrivatePart | None = None, **changes: Any) -> Decisio
         decided_by="person",
         model_outcome="refused",
         outcome="refused",
-        fired_rule=None,
         decided_at=DECIDED_AT,
         recorded_at=DECIDED_AT,
         supersedes=None,

@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 
 from explainer.explanations.document import (
-    QUANTUM_DIGITS,
     ChecklistResult,
     Contribution,
     ExplanationDocument,
     ReliabilityPart,
 )
+from explainer.explanations.document_bytes import QUANTUM_DIGITS
 from explainer.explanations.stability import is_certain
 from explainer.explanations.ties import in_order, tie_tolerance
 from explainer.narration.program_role import step_phrase, weight_phrase
