@@ -131,8 +131,9 @@ class SearchSpace:
     @cached_property
     def _where_missing(self) -> Callable[[tuple[int, ...]], "SearchSpace"]:
         def made(missing: tuple[int, ...]) -> "SearchSpace":
-            forest = asking_for_missing(self.package.forest, missing)
-            # Without cells the model itself is asked.
+            trees = self.package.forest
+            # Behind preprocessing nobody knows where a missing value goes; without cells the model itself is asked.
+            forest = None if trees.encoding is not None else asking_for_missing(trees, missing)
             space = replace(self, cells=None if forest is None else ForestCells.of(forest))
             _ = space.action_moves, space.allowed_moves, space.disputable_moves
             return space
