@@ -1,4 +1,4 @@
-"""The command line: ``explainer serve | demo | migrate | models | log | staff | case-system``."""
+"""The command line: ``explainer serve | demo | migrate | explain | models | log | staff | case-system``."""
 
 import json
 import logging
@@ -21,6 +21,7 @@ from explainer.app import build_service, create_app, log_key_holder, open_databa
 from explainer.backup import back_up, back_up_keys, restore, serving
 from explainer.erasure_commands import add_erasure_commands
 from explainer.errors import SettingsError
+from explainer.explain_command import explain
 from explainer.key_service_command import key_service
 from explainer.settings import Settings, load_settings
 from explainer.storage.database import listed_log_keys
@@ -53,6 +54,7 @@ app.add_typer(staff_app, name="staff")
 app.add_typer(case_system_app, name="case-system")
 add_erasure_commands(app)
 app.command()(key_service)
+app.command()(explain)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 

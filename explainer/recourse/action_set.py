@@ -138,7 +138,7 @@ class SearchSpace:
             reading = self.package.reading
             is_plain = isinstance(reading, Forest) and reading.encoding is None
             forest = asking_for_missing(self.package.forest, missing) if is_plain else None
-            # Without cells the model itself is asked.
+            # Behind preprocessing nobody knows where a missing value goes. Without cells the model itself is asked.
             space = replace(self, cells=None if forest is None else ForestCells.of(forest))
             _ = space.action_moves, space.allowed_moves, space.disputable_moves
             return space
