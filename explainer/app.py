@@ -29,6 +29,7 @@ from explainer.storage.database import SqlDatabase
 from explainer.transparency_log.key_store import FileKeyStore
 from explainer.transparency_log.log_key import load_or_create_log_key
 from explainer.use_cases.decision_vault import Vault
+from explainer.use_cases.finding_aid import FindingAid
 from explainer.use_cases.prepared_models import ModelVersionKey, PreparedModels
 from explainer.use_cases.proof_jobs import ProofJobs
 from explainer.use_cases.publish_register import log_refused_models, register_models
@@ -42,6 +43,7 @@ LOG_KEY_FILE = "log.key"
 KEY_STORE_FILE = "keys/subject_keys.db"
 SERVER_KEY_FILE = "server.key"
 TABLE_FOLDER = "tables"
+FINDING_AID_FILE = "log_finding_aid"
 
 
 def utc_now() -> datetime:
@@ -84,6 +86,7 @@ def build_service(settings: Settings, *, clock: Callable[[], datetime] = utc_now
         vault=Vault(key_store, _derived(server_key, "key names"), secrets.token_bytes),
         server_key=_derived(server_key, "access codes"),
         log_vkey=signer.vkey,
+        finding_aid=FindingAid(folder / FINDING_AID_FILE),
         clock=clock,
         proof_jobs=ProofJobs(settings.proof_seconds),
     )
