@@ -22,13 +22,16 @@ from explainer.api.head_requests import HeadAsGet
 from explainer.api.otlp_spans import OtlpSpans
 from explainer.api.processing_log import ProcessingLog
 from explainer.api.unexpected_errors import WithoutWords
-from explainer.errors import SettingsError
+from explainer.errors import ErasedError, SettingsError
 from explainer.resident_memory import give_back_what_only_the_start_needed
 from explainer.settings import Settings, read_server_key
 from explainer.storage.database import SqlDatabase
-from explainer.transparency_log.key_store import FileKeyStore
+from explainer.transparency_log.erasure_list import ErasureList
+from explainer.transparency_log.key_service_client import read_token
+from explainer.transparency_log.key_store import FileKeyStore, KeyStore, ServiceKeyStore
 from explainer.transparency_log.log_key import load_or_create_log_key
-from explainer.use_cases.decision_vault import Vault
+from explainer.use_cases.decision_vault import SERVICE_KEY_ID, Vault
+from explainer.use_cases.erase import repeat_erasures
 from explainer.use_cases.finding_aid import FindingAid
 from explainer.use_cases.prepared_models import ModelVersionKey, PreparedModels
 from explainer.use_cases.proof_jobs import ProofJobs
@@ -40,6 +43,7 @@ from models.errors import ModelUnusableError
 from public_pages.pages import mount_pages
 
 LOG_KEY_FILE = "log.key"
+ERASURE_LIST = "anchors/erasures.jsonl"
 KEY_STORE_FILE = "keys/subject_keys.db"
 SERVER_KEY_FILE = "server.key"
 TABLE_FOLDER = "tables"
@@ -74,7 +78,7 @@ def build_service(settings: Settings, *, clock: Callable[[], datetime] = utc_now
     database = SqlDatabase(settings.database_url, signer=signer, clock=clock)
     database.migrate()
     database.check_schema()
-    key_store = _key_store(folder / KEY_STORE_FILE, _derived(server_key, "key store"), database)
+    key_store = _key_store(settings, _derived(server_key, "key store"), database)
     catalogue = Catalogue.load(package_folders(settings))
     models, refused = prepared_models(settings, catalogue)
     service = Service(
@@ -83,13 +87,15 @@ def build_service(settings: Settings, *, clock: Callable[[], datetime] = utc_now
         catalogue=catalogue,
         explained_versions=models,
         refused_versions=refused,
-        vault=Vault(key_store, _derived(server_key, "key names"), secrets.token_bytes),
+        vault=Vault(key_store, _derived(server_key, "key names"), os.urandom, erased_at=database.erased_at),
+        erasures=ErasureList(settings.erasure_list_file or folder / ERASURE_LIST),
         server_key=_derived(server_key, "access codes"),
         log_vkey=signer.vkey,
         finding_aid=FindingAid(folder / FINDING_AID_FILE),
         clock=clock,
         proof_jobs=ProofJobs(settings.proof_seconds),
     )
+    repeat_erasures(service)
     models.on_refusal = partial(log_refused_models, service)
     register_models(service)
     return service
@@ -172,9 +178,12 @@ def package_folders(settings: Settings) -> list[Path]:
     return folders
 
 
-def _key_store(path: Path, master_key: bytes, database: SqlDatabase) -> FileKeyStore:
+def _key_store(settings: Settings, master_key: bytes, database: SqlDatabase) -> KeyStore:
     with database.reading() as work:
         has_decisions = work.decisions.count(DecisionFilter()) > 0
+    if settings.key_service_url is not None:
+        return _keys_at_service(settings, settings.key_service_url, master_key, has_decisions=has_decisions)
+    path = settings.data_folder / KEY_STORE_FILE
     if has_decisions and not path.exists():
         raise SettingsError(
             f"The key store {path} is missing, but the database holds decisions sealed under its keys. Put its backup "
@@ -182,6 +191,24 @@ def _key_store(path: Path, master_key: bytes, database: SqlDatabase) -> FileKeyS
         )
     path.parent.mkdir(exist_ok=True, mode=0o700)
     return FileKeyStore(path, master_key=master_key, random_bytes=secrets.token_bytes)
+
+
+def _keys_at_service(settings: Settings, url: str, master_key: bytes, *, has_decisions: bool) -> KeyStore:
+    if settings.key_service_token_file is None:
+        raise SettingsError(
+            "EXPLAINER_KEY_SERVICE_TOKEN_FILE: missing. It names the file with the key service's token."
+        )
+    token = read_token(settings.key_service_token_file)
+    store = ServiceKeyStore(url, token, master_key=master_key, random_bytes=secrets.token_bytes)
+    if has_decisions:
+        try:
+            store.get(SERVICE_KEY_ID)
+        except ErasedError as error:
+            raise SettingsError(
+                f"The key service at {url} does not hold the keys of this database. Put its backup back; with an empty "
+                "one every decision would look erased."
+            ) from error
+    return store
 
 
 def _server_key(settings: Settings) -> bytes:

@@ -14,8 +14,11 @@ import uvicorn
 from rich.console import Console
 from rich.progress import Progress
 
+from explainer.api.access_log import write_lines_as_they_are
 from explainer.app import LOG_KEY_FILE, build_service, create_app, package_folders, prepared_models
+from explainer.erasure_commands import add_erasure_commands
 from explainer.errors import SettingsError
+from explainer.key_service_command import key_service
 from explainer.settings import Settings, load_settings
 from explainer.transparency_log.log_key import load_or_create_log_key
 from explainer.transparency_log.verify import (
@@ -41,6 +44,8 @@ app.add_typer(models_app, name="models")
 app.add_typer(log_app, name="log")
 app.add_typer(staff_app, name="staff")
 app.add_typer(case_system_app, name="case-system")
+add_erasure_commands(app)
+app.command()(key_service)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
@@ -78,6 +83,7 @@ def serve() -> None:
     """Serve the city's installation; settings come from EXPLAINER_* (docs/reference/settings.md)."""
     settings = _settings()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    write_lines_as_they_are()
     uvicorn.run(create_app(settings), host=settings.host, port=settings.port, access_log=False, server_header=False)
 
 

@@ -55,12 +55,15 @@ class Encoding:
         feature_of_column: Shape (n_columns,): the raw feature each column depends on, and no other.
         preprocessing: Makes the first columns; none where they are the raw features themselves.
         memberships: The last columns, made from the first.
+        ordered: Raw features of which a larger 32-bit number never gives some column a larger value and another time a
+            smaller one: on their way numbers are only moved and scaled.
     """
 
     n_features: int
     feature_of_column: NDArray[np.int32]
     preprocessing: Preprocessing | None = None
     memberships: tuple[Membership, ...] = ()
+    ordered: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         self.feature_of_column.flags.writeable = False
@@ -118,7 +121,8 @@ def check_encoding(encoding: Encoding, rows: Rows, feature_names: Sequence[str])
     for feature, name in enumerate(feature_names):
         changed = rows.copy()
         changed[:, feature] = np.roll(changed[:, feature], 1)
-        same = (encoding.encode(changed) == columns) | np.isnan(columns)
+        after = encoding.encode(changed)
+        same = (after == columns) | (np.isnan(after) & np.isnan(columns))
         wrong = np.flatnonzero(~same.all(axis=0) & (encoding.feature_of_column != feature))
         if len(wrong):
             owner = feature_names[int(encoding.feature_of_column[wrong[0]])]

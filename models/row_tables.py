@@ -9,6 +9,7 @@ from hashlib import sha256
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from models.errors import MalformedPackageError, ModelFeaturesMismatchError
@@ -24,7 +25,7 @@ class Background:
     """The rows that "expected" refers to; never rows of real people.
 
     Attributes:
-        rows: Raw rows, shape (m, n_features), float64.
+        rows: Raw rows, shape (m, n_features), float64; NaN where a value is missing.
         weights: How many cases of the population each row stands for, shape (m,), positive.
         name: What it is called within the package.
         origin: Where the rows come from, in plain words.
@@ -49,16 +50,19 @@ class Background:
         self.weights.flags.writeable = False
 
     @cached_property
-    def lowest(self) -> Scores:
-        """The lowest value of each feature, shape (n_features,)."""
-        lowest: Scores = self.rows.min(axis=0)
-        return lowest
+    def has_missing(self) -> NDArray[np.bool_]:
+        """Of which features a value is missing somewhere, shape (n_features,)."""
+        return np.asarray(np.isnan(self.rows).any(axis=0), dtype=np.bool_)
 
     @cached_property
-    def highest(self) -> Scores:
-        """The highest value of each feature, shape (n_features,)."""
-        highest: Scores = self.rows.max(axis=0)
-        return highest
+    def lowest_values(self) -> Scores:
+        """The lowest value of each feature, shape (n_features,); infinite where all are missing."""
+        return np.asarray(np.where(np.isnan(self.rows), np.inf, self.rows).min(axis=0), dtype=np.float64)
+
+    @cached_property
+    def highest_values(self) -> Scores:
+        """The highest value of each feature, shape (n_features,); minus infinite where all are missing."""
+        return np.asarray(np.where(np.isnan(self.rows), -np.inf, self.rows).max(axis=0), dtype=np.float64)
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,7 @@ class Reference:
     """Rows with the scores that the original model gave them before it was converted.
 
     Attributes:
-        rows: Raw rows, shape (r, n_features), float64.
+        rows: Raw rows, shape (r, n_features), float64; NaN where a value is missing.
         scores: In the score unit, shape (r,), or (r, n_classes) for several classes.
         classes: For several classes the outcome ids of the columns of the scores, as the original model orders them.
     """
@@ -179,5 +183,6 @@ def _check_table(rows: Rows, numbers: Scores, name: str, what: str) -> None:
     matrix_rank = 2
     if rows.ndim != matrix_rank or numbers.shape[:1] != rows.shape[:1] or len(rows) == 0:
         raise MalformedPackageError(f"{name} needs rows of shape (n, features) and {what} of shape (n,), n at least 1.")
-    if not (np.all(np.isfinite(rows)) and np.all(np.isfinite(numbers))):
+    # Which features may be missing stands in the card; :mod:`models.missing_values` looks there.
+    if np.any(np.isinf(rows)) or not np.all(np.isfinite(numbers)):
         raise MalformedPackageError(f"{name}: every number must be finite.")

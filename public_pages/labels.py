@@ -76,6 +76,7 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "explanation.delivered": message("Explanation delivered"),
         "explanation.refused": message("Explanation refused"),
         "explanation.read": message("Explanation read again by staff"),
+        "batch.explained": message("Many cases explained together"),
         "review.opened": message("Review opened"),
         "review.answered": message("Review answered"),
         "model.registered": message("Model registered"),
