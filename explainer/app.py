@@ -36,6 +36,7 @@ from explainer.transparency_log.log_key import LogKeyFiles, LogKeyHolder
 from explainer.transparency_log.signer_process import SignerSocket
 from explainer.use_cases.decision_vault import SERVICE_KEY_ID, Vault
 from explainer.use_cases.erase import repeat_erasures
+from explainer.use_cases.finding_aid import FindingAid
 from explainer.use_cases.prepared_models import ModelVersionKey, PreparedModels
 from explainer.use_cases.proof_jobs import ProofJobs
 from explainer.use_cases.publish_register import log_refused_models, register_models
@@ -49,6 +50,7 @@ ERASURE_LIST = "erasures.jsonl"
 KEY_STORE_FILE = "keys/subject_keys.db"
 SERVER_KEY_FILE = "server.key"
 TABLE_FOLDER = "tables"
+FINDING_AID_FILE = "log_finding_aid"
 ANCHOR_FOLDER = "anchors"
 ANCHOR_FILE = "checkpoints.jsonl"
 OBJECTS_BETWEEN_COLLECTIONS = 20_000
@@ -99,6 +101,7 @@ def build_service(settings: Settings, *, clock: Callable[[], datetime] = utc_now
         vault=vault,
         erasures=ErasureList(settings.erasure_list_file or anchor_folder(settings) / ERASURE_LIST),
         server_key=_derived(server_key, "access codes"),
+        finding_aid=FindingAid(folder / FINDING_AID_FILE),
         clock=clock,
         proof_jobs=ProofJobs(settings.proof_seconds),
     )

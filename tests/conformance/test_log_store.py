@@ -96,7 +96,9 @@ def test_entries_are_listed_newest_first_by_event_system_and_index(database: Sql
 
 def test_entries_are_read_by_range_and_by_index_also_where_a_leaf_is_gone(url: str, database: SqlDatabase) -> None:
     with database.writing() as unit:
-        appended = [append(unit, event) for event in (LogEvent.LOG_READ, LogEvent.POLICY_CHANGED, LogEvent.MODEL_REFUSED)]
+        appended = [
+            append(unit, event) for event in (LogEvent.LOG_READ, LogEvent.POLICY_CHANGED, LogEvent.MODEL_REFUSED)
+        ]
     with database.reading() as unit:
         assert unit.log.records([0, 2, 7]) == [appended[2], appended[0]]
         assert unit.log.records([]) == []
