@@ -363,9 +363,9 @@ def test_an_erasure_that_a_crash_cut_off_is_ended_at_the_next_start(
     service.database.dispose()
 
     service = opened(settings)
+    assert newest_entry(service).t == "erasure.applied"
     with pytest.raises(ErasedError, match="erased on"):
         explain_decision(service, Subject(doomed["reference"]), doomed["reference"], language="de")
-    assert newest_entry(service).t == "erasure.applied"
     service.database.dispose()
 
 
@@ -409,3 +409,4 @@ def test_a_person_gets_a_copy_of_everything_and_only_their_own(settings: Setting
     assert "WG-of-somebody-else" not in written + page
     assert run(settings, "export-subject", PERSON, str(out)).returncode == 1, "nothing is written over"
     assert run(settings, "export-subject", "P-unknown", str(tmp_path / "none")).returncode == 1
+    assert not (tmp_path / "none").exists()
