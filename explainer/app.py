@@ -85,7 +85,7 @@ def build_service(settings: Settings, *, clock: Callable[[], datetime] = utc_now
         catalogue=catalogue,
         explained_versions=models,
         refused_versions=refused,
-        vault=Vault(key_store, _derived(server_key, "key names"), secrets.token_bytes, erased_at=database.erased_at),
+        vault=Vault(key_store, _derived(server_key, "key names"), os.urandom, erased_at=database.erased_at),
         erasures=ErasureList(settings.erasure_list_file or folder / ERASURE_LIST),
         server_key=_derived(server_key, "access codes"),
         log_vkey=signer.vkey,

@@ -14,6 +14,7 @@ import uvicorn
 from rich.console import Console
 from rich.progress import Progress
 
+from explainer.api.access_log import write_lines_as_they_are
 from explainer.app import LOG_KEY_FILE, build_service, create_app, package_folders, prepared_models
 from explainer.erasure_commands import add_erasure_commands
 from explainer.errors import SettingsError
@@ -82,6 +83,7 @@ def serve() -> None:
     """Serve the city's installation; settings come from EXPLAINER_* (docs/reference/settings.md)."""
     settings = _settings()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    write_lines_as_they_are()
     uvicorn.run(create_app(settings), host=settings.host, port=settings.port, access_log=False, server_header=False)
 
 

@@ -94,6 +94,16 @@ LABELS: Mapping[str, Mapping[str, str]] = {
         "entries": message("bundles of entries"),
         "entry": message("single entries"),
         "bundle": message("the whole log as a file"),
+        "replay": message("checked again"),
+        "delivered": message("delivered"),
+        "case_system_added": message("case system was given access"),
+        "staff_added": message("member of staff was given access"),
+    },
+    "refused_attempt": {
+        "access_code": message("Wrong reference number or code"),
+        "password": message("Wrong user name or password"),
+        "token": message("Unknown key or token"),
+        "log_entries": message("Log entries asked for without an account"),
     },
     "sealed_field": {
         "actor": message("who did it"),

@@ -77,6 +77,16 @@ def problem_response(problem: dict[str, Any]) -> JSONResponse:
     return JSONResponse(problem, status_code=problem["status"], media_type=MEDIA_TYPE, headers=headers)
 
 
+def http_problem(error: HTTPException) -> JSONResponse:
+    """Answer with what an HTTP error says, such as that there is no such address or the body is too large."""
+    slug = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}.get(error.status_code, "http_error")
+    response = problem_response(
+        {"type": slug, "title": str(error.detail), "status": error.status_code, "detail": str(error.detail)}
+    )
+    response.headers.update(error.headers or {})
+    return response
+
+
 def unexpected_problem() -> JSONResponse:
     """Answer where something went wrong on our side; nothing is said about what."""
     return problem_response(
@@ -126,9 +136,4 @@ def add_problem_details(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def _http(_request: Request, error: HTTPException) -> JSONResponse:
-        slug = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}.get(error.status_code, "http_error")
-        response = problem_response(
-            {"type": slug, "title": str(error.detail), "status": error.status_code, "detail": str(error.detail)}
-        )
-        response.headers.update(error.headers or {})
-        return response
+        return http_problem(error)

@@ -1,16 +1,21 @@
 """Delivered explanations in SQL."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from datetime import datetime
+from operator import attrgetter
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from explainer.storage.rows import record_from, refusing_duplicates, row_from
+from explainer.storage.driver_statements import DriverInsert
+from explainer.storage.rows import record_from, refusing_duplicates
 from explainer.storage.tables import erased_key, explanation
 from explainer.use_cases.records import ExplanationRecord
 
-_INSERT = sa.insert(explanation)  # built once: putting it together costs more than SQLite needs to run it
+_COLUMNS = tuple(field.name for field in fields(ExplanationRecord))
+_EXPLANATIONS = DriverInsert(explanation, *_COLUMNS)
+_values = attrgetter(*_COLUMNS)
 
 
 class SqlExplanationStore:
@@ -33,7 +38,7 @@ class SqlExplanationStore:
             ConflictError: The id exists.
         """
         with refusing_duplicates(self._connection, f"An explanation with the id {record.id} exists already"):
-            self._connection.execute(_INSERT, row_from(record))
+            self.add_all([record])
 
     def add_all(self, records: Sequence[ExplanationRecord]) -> None:
         """Insert several delivered explanations at once; the caller holds a savepoint.
@@ -41,7 +46,7 @@ class SqlExplanationStore:
         Raises:
             sqlalchemy.exc.IntegrityError: One of the ids exists; which, the caller finds out one by one.
         """
-        self._connection.execute(_INSERT, [row_from(record) for record in records])
+        _EXPLANATIONS.insert(self._connection, [_values(record) for record in records])
 
     def get(self, explanation_id: str) -> ExplanationRecord | None:
         """Return the explanation with this id, or None."""

@@ -6,6 +6,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from explainer.storage.driver_statements import DriverInsert
 from explainer.storage.log_integration import StoredCheckpoint, checkpoint_to_append_to, integrate, newest_checkpoint
 from explainer.storage.right_edge import RightEdge
 from explainer.storage.rows import record_from
@@ -17,10 +18,9 @@ from explainer.transparency_log.signed_note import NoteSigner
 from explainer.transparency_log.tiles import check_leaf_size
 from explainer.use_cases.records import LogRecord, PreparedEntry
 
-# Built once: putting a statement together costs more than SQLite needs to run it.
-_INSERT_ENTRY = sa.insert(log_entry)
-_INSERT_LEAF = sa.insert(log_leaf)
-_INSERT_SEALED = sa.insert(log_sealed)
+_ENTRIES = DriverInsert(log_entry, "seq", "entry_id", "event", "system", "at", "leaf_hash")
+_LEAVES = DriverInsert(log_leaf, "seq", "leaf")
+_SEALED = DriverInsert(log_sealed, "entry_id", "key_id", "sealed")
 
 
 class SqlLogStore:
@@ -44,7 +44,7 @@ class SqlLogStore:
         self._edge = edge
         self._take_lock = take_lock
         self._before: StoredCheckpoint | None = None
-        self._pending = 0
+        self._pending_hashes: list[bytes] = []
 
     def append(self, entry: LogEntry, *, sealed: bytes, key_id: str, at: datetime) -> LogRecord:
         """Append one entry with its sealed private part.
@@ -85,38 +85,25 @@ class SqlLogStore:
             RuntimeError: The unit of work is read-only.
             sqlalchemy.exc.IntegrityError: See :meth:`append`.
         """
-        first = self._size_when_locked() + self._pending
+        first = self._size_when_locked() + self.pending
         records = [_record(first + place, prepared) for place, prepared in enumerate(entries)]
-        self._connection.execute(
-            _INSERT_ENTRY,
-            [
-                {
-                    "seq": record.index,
-                    "entry_id": record.entry_id,
-                    "event": record.event,
-                    "system": record.system,
-                    "at": record.at,
-                    "leaf_hash": record.leaf_hash,
-                }
-                for record in records
-            ],
+        _ENTRIES.insert(
+            self._connection,
+            [(one.index, one.entry_id, one.event, one.system, one.at, one.leaf_hash) for one in records],
         )
-        self._connection.execute(_INSERT_LEAF, [{"seq": record.index, "leaf": record.leaf} for record in records])
-        self._connection.execute(
-            _INSERT_SEALED,
-            [{"entry_id": one.entry.id, "key_id": one.key_id, "sealed": one.sealed} for one in entries],
-        )
-        self._pending += len(records)
+        _LEAVES.insert(self._connection, [(one.index, one.leaf) for one in records])
+        _SEALED.insert(self._connection, [(one.entry.id, one.key_id, one.sealed) for one in entries])
+        self._pending_hashes += [one.leaf_hash for one in records]
         return records
 
     @property
     def pending(self) -> int:
         """How many entries this unit of work has appended so far."""
-        return self._pending
+        return len(self._pending_hashes)
 
     def forget_pending_after(self, pending: int) -> None:
         """Count only the first of the appended entries: the others went with the savepoint they were appended in."""
-        self._pending = pending
+        del self._pending_hashes[pending:]
 
     def integrate_pending(self, *, at: datetime) -> None:
         """Make the pending entries part of the tree; the unit of work calls this right before it commits.
@@ -124,17 +111,12 @@ class SqlLogStore:
         Args:
             at: When the checkpoint is signed.
         """
-        if self._before is None or not self._pending:
+        if self._before is None or not self._pending_hashes:
             return
         self._before = integrate(
-            self._connection,
-            self._signer,
-            self._edge,
-            before=self._before,
-            new_size=self._before.size + self._pending,
-            at=at,
+            self._connection, self._signer, self._edge, before=self._before, new_hashes=self._pending_hashes, at=at
         )
-        self._pending = 0
+        self._pending_hashes = []
 
     def tree_size(self) -> int:
         """Number of integrated entries this transaction sees."""

@@ -7,7 +7,7 @@ always read from the log anew; the finding aid only says where to look.
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -165,11 +165,7 @@ def _grown(known: _Snapshot, log: LogStore, size: int) -> _Snapshot:
     kind_of, minute_of = np.empty(size - start, np.uint32), np.empty(size - start, np.uint32)
     read = _leaf_reader()
     for begin in range(start, size, _CHUNK):
-        for index, event, at, leaf in log.facts(begin, min(begin + _CHUNK, size)):
-            kind, minute = read(leaf) if leaf is not None else (None, None)
-            if kind is None or minute is None:
-                # The leaf is gone after its time, or somebody damaged it: what stays for ever still says when and what.
-                kind, minute = EntryKind(event=event), _minute(at)
+        for index, (kind, minute) in enumerate(_read_chunk(log, begin, min(begin + _CHUNK, size), read), begin):
             number = number_of.get(kind)
             if number is None:
                 number = number_of[kind] = len(kinds)
@@ -180,7 +176,22 @@ def _grown(known: _Snapshot, log: LogStore, size: int) -> _Snapshot:
     )
 
 
-def _leaf_reader() -> Callable[[bytes], tuple[EntryKind | None, int | None]]:
+def _read_chunk(log: LogStore, begin: int, end: int, read: "_Reader") -> Iterator[tuple[EntryKind, int]]:
+    leaves = log.leaves(begin, end)
+    known: Sequence[tuple[EntryKind, int] | None] = [read(leaf) for leaf in leaves]
+    if len(leaves) < end - begin or None in known:
+        # A leaf is gone after its time, or somebody damaged it: what stays for ever still says when and what.
+        known = [
+            (None if leaf is None else read(leaf)) or (EntryKind(event=event), _minute(at))
+            for _, event, at, leaf in log.facts(begin, end)
+        ]
+    yield from (one for one in known if one is not None)
+
+
+_Reader = Callable[[bytes], tuple[EntryKind, int] | None]
+
+
+def _leaf_reader() -> _Reader:
     @lru_cache(maxsize=4096)
     def minute_of(text: str) -> int:
         return _minute(datetime.strptime(text, "%Y-%m-%dT%H:%MZ").replace(tzinfo=UTC))
@@ -191,7 +202,7 @@ def _leaf_reader() -> Callable[[bytes], tuple[EntryKind | None, int | None]]:
     ) -> EntryKind:
         return EntryKind(event=event, system=system, version=version, role=role, outcome=outcome)
 
-    def read(leaf: bytes) -> tuple[EntryKind | None, int | None]:
+    def read(leaf: bytes) -> tuple[EntryKind, int] | None:
         try:
             entry = json.loads(leaf)
             model = entry["model"]
@@ -199,7 +210,7 @@ def _leaf_reader() -> Callable[[bytes], tuple[EntryKind | None, int | None]]:
             kind = kind_of(entry["t"], entry["system"], version, entry["role"], entry["outcome"])
             return kind, minute_of(entry["ts"])
         except (ValueError, KeyError, TypeError):
-            return None, None
+            return None
 
     return read
 

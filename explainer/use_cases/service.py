@@ -1,6 +1,6 @@
 """What every use case works with: passed as an argument, built once in ``explainer.app``."""
 
-import secrets
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 from explainer.settings import Settings
 from explainer.transparency_log.erasure_list import ErasureList
+from explainer.use_cases.calculations import Calculations
 from explainer.use_cases.decision_vault import Vault
 from explainer.use_cases.finding_aid import FindingAid
+from explainer.use_cases.refused_attempts import RefusedAttempts
 from explainer.use_cases.stores import Database
 from models.catalogue import Catalogue
 from models.errors import ModelUnusableError
@@ -39,7 +41,9 @@ class Service:
         log_vkey: Public key of the log as a C2SP vkey.
         clock: Current time, UTC.
         random_bytes: Source of randomness.
+        calculations: Does what takes longer than an event loop may be held up.
         finding_aid: Where entries of the log are looked for.
+        refused_attempts: How many were not let in since this process started.
         proof_jobs: Takes longer proofs; None where none are wanted.
     """
 
@@ -53,8 +57,10 @@ class Service:
     server_key: bytes
     log_vkey: str
     clock: Callable[[], datetime]
-    random_bytes: RandomBytes = secrets.token_bytes
+    random_bytes: RandomBytes = os.urandom
+    calculations: Calculations = field(default_factory=Calculations)
     finding_aid: FindingAid = field(default_factory=FindingAid)
+    refused_attempts: RefusedAttempts = field(default_factory=RefusedAttempts)
     proof_jobs: "ProofJobs | None" = None
 
     @property

@@ -19,13 +19,16 @@ EVENTS = (LogEvent.DECISION_RECORDED, LogEvent.LOG_READ)
 
 
 class PlainLog:
-    """Entries in a list: the only two things the finding aid asks a log for."""
+    """Entries in a list: the only three things the finding aid asks a log for."""
 
     def __init__(self, rows: Sequence[tuple[str, datetime, bytes | None]]) -> None:
         self.rows = list(rows)
 
     def tree_size(self) -> int:
         return len(self.rows)
+
+    def leaves(self, start: int, end: int) -> list[bytes]:
+        return [leaf for _, _, leaf in self.rows[start:end] if leaf is not None]
 
     def facts(self, start: int, end: int) -> list[tuple[int, str, datetime, bytes | None]]:
         return [(start + place, *row) for place, row in enumerate(self.rows[start:end])]
