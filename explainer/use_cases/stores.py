@@ -105,8 +105,11 @@ class ErasureStore(Protocol):
     def note(self, key_ids: Sequence[str], *, at: datetime, basis: str) -> None:
         """Note erased keys; noting one twice changes nothing."""
 
-    def empty(self, key_ids: Sequence[str]) -> None:
-        """Remove everything that was sealed under keys, and what says whose it was; rows that prove something stay."""
+    def log_entries_under(self, key_ids: Sequence[str]) -> Sequence[str]:
+        """Ids of the log entries whose private part is sealed under these keys; reads through the whole log."""
+
+    def empty(self, key_ids: Sequence[str], log_entries: Sequence[str]) -> None:
+        """Remove what was sealed under keys and of these log entries, and what says whose it was; proofs stay."""
 
 
 class KeptDocumentStore(Protocol):
