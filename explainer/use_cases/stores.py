@@ -22,6 +22,7 @@ from explainer.use_cases.records import (
     Delivery,
     ExplanationRecord,
     KeptDocumentRecord,
+    LogKeyRecord,
     LogRecord,
     PreparedEntry,
     PublicationRecord,
@@ -140,8 +141,23 @@ class LogStore(Protocol):
     def checkpoint(self) -> str:
         """The newest signed checkpoint (C2SP note); the empty log has one too."""
 
+    def epoch(self) -> int:
+        """Number of the current epoch: 0 unless the log was restored under a new name."""
+
+    def of_epoch(self, epoch: int) -> "LogStore | None":
+        """An earlier epoch of the log, to be read; None where there is none of this number."""
+
     def tiles(self) -> TileReader:
         """Hashes of the tree as this transaction sees it."""
+
+    def keys(self) -> Sequence[LogKeyRecord]:
+        """Every key the log has had, oldest first, with the tree sizes it signs."""
+
+    def add_key(self, vkey: str) -> None:
+        """Let one more key sign, beginning with the checkpoint over what this unit of work has appended."""
+
+    def retire_key(self, vkey: str) -> None:
+        """Let a key sign no more: the checkpoint before this unit of work was its last."""
 
     def leaves(self, start: int, end: int) -> Sequence[bytes]:
         """Leaf bytes with start <= index < end."""
@@ -309,6 +325,17 @@ class Database(Protocol):
 
     def reading(self) -> AbstractContextManager[UnitOfWork]:
         """A consistent read-only view."""
+
+    @property
+    def read_only_reason(self) -> str | None:
+        """Why nothing may be appended, with how to go on; None while database and memory of the log agree."""
+
+    @property
+    def log_vkey(self) -> str:
+        """Public key that the newest checkpoint is to be checked with."""
+
+    def released_checkpoint(self) -> str:
+        """The newest signed checkpoint, once it is remembered outside the database as well."""
 
     @property
     def reads_at_once(self) -> bool:
