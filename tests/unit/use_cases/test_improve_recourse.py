@@ -188,7 +188,7 @@ def test_nothing_is_kept_about_somebody_who_was_erased_meanwhile(hopeless: Servi
     assert record is not None
     key_id = record.key_id
     with pytest.raises(ErasedError):
-        improved(hopeless, reference, report=lambda _: hopeless.vault._key_store.destroy(key_id))
+        improved(hopeless, reference, report=lambda _: hopeless.vault.destroy([key_id]))
     assert sealed_numbers(hopeless, reference) == before
 
 
