@@ -36,6 +36,7 @@ class Service:
         server_key: 32 bytes for HMACs over access codes and tokens.
         clock: Current time, UTC.
         random_bytes: Source of randomness.
+        witness_states: What came of asking each witness last; see ``use_cases.ask_witnesses``.
         finding_aid: Where entries of the log are looked for.
         proof_jobs: Takes longer proofs; None where none are wanted.
     """
@@ -49,6 +50,7 @@ class Service:
     server_key: bytes
     clock: Callable[[], datetime]
     random_bytes: RandomBytes = secrets.token_bytes
+    witness_states: dict[str, str] = field(default_factory=dict)
     finding_aid: FindingAid = field(default_factory=FindingAid)
     proof_jobs: "ProofJobs | None" = None
 
