@@ -44,6 +44,7 @@ class SqlLogStore:
         take_lock: Waits for other writers of the log and gives the checkpoint to append to; None in a read-only unit of
             work.
         epoch: Which epoch to read; the current one when None.
+        remember: Makes a committed checkpoint known outside the database before it is given away.
     """
 
     def __init__(
@@ -52,7 +53,9 @@ class SqlLogStore:
         signers: LogSigners,
         edge: RightEdge,
         take_lock: Callable[[], StoredCheckpoint] | None,
+        *,
         epoch: int | None = None,
+        remember: Callable[[str], None] | None = None,
     ) -> None:
         self._connection = connection
         self._signers = signers
@@ -63,6 +66,7 @@ class SqlLogStore:
         self._signed: str | None = None
         self._epoch = epoch
         self._only_epoch = epoch
+        self._remember = remember
 
     def append(self, entry: LogEntry, *, sealed: bytes, key_id: str, at: datetime) -> LogRecord:
         """Append one entry with its sealed private part.
@@ -181,7 +185,11 @@ class SqlLogStore:
 
     def checkpoint(self) -> str:
         """The newest signed checkpoint (C2SP note); the empty log has one too."""
-        return newest_checkpoint(self._connection, self._only_epoch).note
+        note = newest_checkpoint(self._connection, self._only_epoch).note
+        if self._remember is not None:
+            # Another process may have committed it a moment ago and not have come to remembering it yet.
+            self._remember(note)
+        return note
 
     def add_cosignature(self, size: int, witness: str, line: str, *, at: datetime) -> None:
         """Keep what a witness signed beside the checkpoint of this size; what is kept already stays."""
@@ -214,7 +222,7 @@ class SqlLogStore:
         """An earlier epoch of the log, to be read; None where there is none of this number."""
         if not 0 <= epoch < newest_checkpoint(self._connection).epoch:
             return None
-        return SqlLogStore(self._connection, self._signers, self._edge, None, epoch)
+        return SqlLogStore(self._connection, self._signers, self._edge, None, epoch=epoch)
 
     def tiles(self) -> SqlTileReader:
         """Hashes of the tree as this transaction sees it."""
