@@ -24,18 +24,22 @@ from explainer.api.head_requests import HeadAsGet
 from explainer.api.otlp_spans import OtlpSpans
 from explainer.api.processing_log import ProcessingLog
 from explainer.api.unexpected_errors import WithoutWords
-from explainer.errors import SettingsError
+from explainer.errors import ErasedError, SettingsError
 from explainer.resident_memory import give_back_what_only_the_start_needed
 from explainer.settings import Settings, read_server_key
 from explainer.storage.database import SqlDatabase, newest_epoch
 from explainer.storage.log_epochs import origin_of_epoch
 from explainer.transparency_log.anchor_file import AnchorFile
-from explainer.transparency_log.key_store import FileKeyStore
+from explainer.transparency_log.erasure_list import ErasureList
+from explainer.transparency_log.key_service_client import read_token
+from explainer.transparency_log.key_store import FileKeyStore, KeyStore, ServiceKeyStore
 from explainer.transparency_log.log_key import LogKeyFiles, LogKeyHolder
 from explainer.transparency_log.signer_process import SignerSocket
 from explainer.transparency_log.witness_policy import read_witness_policy
 from explainer.use_cases.ask_witnesses import keep_asking
-from explainer.use_cases.decision_vault import Vault
+from explainer.use_cases.decision_vault import SERVICE_KEY_ID, Vault
+from explainer.use_cases.erase import repeat_erasures
+from explainer.use_cases.finding_aid import FindingAid
 from explainer.use_cases.prepared_models import ModelVersionKey, PreparedModels
 from explainer.use_cases.proof_jobs import ProofJobs
 from explainer.use_cases.publish_register import log_refused_models, register_models
@@ -45,11 +49,15 @@ from models.catalogue import Catalogue, bundled_packages_folder
 from models.errors import ModelUnusableError
 from public_pages.pages import mount_pages
 
+ERASURE_LIST = "erasures.jsonl"
 KEY_STORE_FILE = "keys/subject_keys.db"
 SERVER_KEY_FILE = "server.key"
 TABLE_FOLDER = "tables"
+FINDING_AID_FILE = "log_finding_aid"
 ANCHOR_FOLDER = "anchors"
 ANCHOR_FILE = "checkpoints.jsonl"
+OBJECTS_BETWEEN_COLLECTIONS = 20_000
+"""How many objects more than were freed are made before Python looks for garbage in cycles; its own number is 700."""
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -94,10 +102,13 @@ def build_service(settings: Settings, *, clock: Callable[[], datetime] = utc_now
         explained_versions=models,
         refused_versions=refused,
         vault=vault,
+        erasures=ErasureList(settings.erasure_list_file or anchor_folder(settings) / ERASURE_LIST),
         server_key=_derived(server_key, "access codes"),
+        finding_aid=FindingAid(folder / FINDING_AID_FILE),
         clock=clock,
         proof_jobs=ProofJobs(settings.proof_seconds),
     )
+    repeat_erasures(service)
     models.on_refusal = partial(log_refused_models, service)
     register_models(service)
     return service
@@ -174,14 +185,18 @@ def application_of(service: Service) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         # What exists now lives as long as the process: the collector need not look at it again.
+        # And what a request makes is gone with it, mostly without the collector's help.
         gc.collect()
         gc.freeze()
+        thresholds = gc.get_threshold()
+        gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
         give_back_what_only_the_start_needed()
         if service.proof_jobs is not None:
             service.proof_jobs.start()
         ended = asking_witnesses(service)
         yield
         ended.set()
+        gc.set_threshold(*thresholds)
         gc.unfreeze()
         if service.proof_jobs is not None:
             service.proof_jobs.close()
@@ -252,13 +267,16 @@ def open_vault(settings: Settings, database: SqlDatabase) -> Vault:
         SettingsError: If the key store is missing where there are sealed records, or the server key does not fit it.
     """
     server_key = _server_key(settings)
-    key_store = _key_store(settings.data_folder / KEY_STORE_FILE, _derived(server_key, "key store"), database)
-    return Vault(key_store, _derived(server_key, "key names"), secrets.token_bytes)
+    key_store = _key_store(settings, _derived(server_key, "key store"), database)
+    return Vault(key_store, _derived(server_key, "key names"), os.urandom, erased_at=database.erased_at)
 
 
-def _key_store(path: Path, master_key: bytes, database: SqlDatabase) -> FileKeyStore:
+def _key_store(settings: Settings, master_key: bytes, database: SqlDatabase) -> KeyStore:
     with database.reading() as work:
         has_decisions = work.decisions.count(DecisionFilter()) > 0
+    if settings.key_service_url is not None:
+        return _keys_at_service(settings, settings.key_service_url, master_key, has_decisions=has_decisions)
+    path = settings.data_folder / KEY_STORE_FILE
     if has_decisions and not path.exists():
         raise SettingsError(
             f"The key store {path} is missing, but the database holds decisions sealed under its keys. Put its backup "
@@ -266,6 +284,24 @@ def _key_store(path: Path, master_key: bytes, database: SqlDatabase) -> FileKeyS
         )
     path.parent.mkdir(exist_ok=True, mode=0o700)
     return FileKeyStore(path, master_key=master_key, random_bytes=secrets.token_bytes)
+
+
+def _keys_at_service(settings: Settings, url: str, master_key: bytes, *, has_decisions: bool) -> KeyStore:
+    if settings.key_service_token_file is None:
+        raise SettingsError(
+            "EXPLAINER_KEY_SERVICE_TOKEN_FILE: missing. It names the file with the key service's token."
+        )
+    token = read_token(settings.key_service_token_file)
+    store = ServiceKeyStore(url, token, master_key=master_key, random_bytes=secrets.token_bytes)
+    if has_decisions:
+        try:
+            store.get(SERVICE_KEY_ID)
+        except ErasedError as error:
+            raise SettingsError(
+                f"The key service at {url} does not hold the keys of this database. Put its backup back; with an empty "
+                "one every decision would look erased."
+            ) from error
+    return store
 
 
 def _server_key(settings: Settings) -> bytes:

@@ -1,4 +1,4 @@
-"""The command line: ``explainer serve | demo | migrate | models | log | staff | case-system``."""
+"""The command line: ``explainer serve | demo | migrate | explain | models | log | staff | case-system``."""
 
 import json
 import logging
@@ -16,9 +16,13 @@ import uvicorn
 from rich.console import Console
 from rich.progress import Progress
 
+from explainer.api.access_log import write_lines_as_they_are
 from explainer.app import build_service, create_app, log_key_holder, open_database, package_folders, prepared_models
 from explainer.backup import back_up, back_up_keys, restore, serving
+from explainer.erasure_commands import add_erasure_commands
 from explainer.errors import SettingsError
+from explainer.explain_command import explain
+from explainer.key_service_command import key_service
 from explainer.settings import Settings, load_settings
 from explainer.storage.database import listed_log_keys
 from explainer.transparency_log.log_key import LogKeyFiles
@@ -48,6 +52,9 @@ app.add_typer(models_app, name="models")
 app.add_typer(log_app, name="log")
 app.add_typer(staff_app, name="staff")
 app.add_typer(case_system_app, name="case-system")
+add_erasure_commands(app)
+app.command()(key_service)
+app.command()(explain)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
@@ -84,6 +91,7 @@ def serve() -> None:
     """Serve the city's installation; settings come from EXPLAINER_* (docs/reference/settings.md)."""
     settings = _settings()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    write_lines_as_they_are()
     with serving(settings):
         uvicorn.run(create_app(settings), host=settings.host, port=settings.port, access_log=False, server_header=False)
 

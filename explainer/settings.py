@@ -49,6 +49,24 @@ class Settings(BaseModel):
         description="File with 32 random bytes in Base64 that protects access codes and stored keys; "
         "made in the demo, required everywhere else. Keep a copy apart from the database.",
     )
+    key_service_url: str | None = Field(
+        default=None,
+        description="Address of a key service (`explainer key-service`), where several machines serve one city; "
+        "the key store is a file in the data folder when empty.",
+    )
+    key_service_token_file: Path | None = Field(
+        default=None, description="File with the token of the key service, mode 0600."
+    )
+    retention_days: int = Field(
+        default=400,
+        ge=183,
+        description="After how many days `explainer retention` erases the data of a decision; the law demands 183.",
+    )
+    erasure_list_file: Path | None = Field(
+        default=None,
+        description="List of what was erased, so that a restored copy brings nobody back; put it on another volume. "
+        "anchors/erasures.jsonl in the data folder when empty.",
+    )
     log_signer_socket: Path | None = Field(
         default=None,
         description="Unix socket of a process that holds the log's keys (explainer log signer); a file in the data "

@@ -4,7 +4,9 @@
 """
 
 import itertools
+import json
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
@@ -70,12 +72,13 @@ def read_term_file(content: bytes, features: Sequence[Feature], name: str = "ter
     """
     if len(content) > MAX_BYTES:
         raise MalformedPackageError(f"{name} is larger than {MAX_BYTES} bytes.")
+    twins = _names_given_twice(content)
     try:
         file = _File.model_validate_json(content)
     except ValidationError as error:
-        problems = [f"{_place(one['loc'])}: {one['msg']}." for one in error.errors(include_url=False)]
+        problems = twins + [f"{_place(one['loc'])}: {one['msg']}." for one in error.errors(include_url=False)]
         raise _malformed(name, problems) from error
-    problems = [
+    problems = twins + [
         f"terms.{number}: {problem}"
         for number, term in enumerate(file.terms)
         for problem in _problems_of(term, features, len(file.intercepts))
@@ -93,6 +96,25 @@ def read_term_file(content: bytes, features: Sequence[Feature], name: str = "ter
         ),
         link=file.link,
     )
+
+
+def _names_given_twice(content: bytes) -> list[str]:
+    """List names that stand twice in one object: parsers keep one of the two values and say nothing."""
+    twins: list[str] = []
+
+    def look(pairs: list[tuple[str, Any]]) -> None:
+        counts = Counter(name for name, _ in pairs)
+        twins.extend(
+            f"'{name[:80]}' stands twice in the object of {', '.join(counts)[:200]}: keep the one that is meant."
+            for name, count in counts.items()
+            if count > 1
+        )
+
+    try:
+        json.loads(content, object_pairs_hook=look)
+    except (ValueError, RecursionError):
+        return []  # what is no JSON is told by the parser that reads it
+    return twins
 
 
 def _place(location: Sequence[int | str]) -> str:

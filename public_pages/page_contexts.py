@@ -141,6 +141,7 @@ class ErrorPage(TemplateContext):
         sentences: Translated sentences: what happened and what to do.
         contact: Office that answers instead, or None.
         answer_by: Until when it answers, or None.
+        erased_at: When the data were erased, or None.
         way_on: Path of the page that helps on.
         way_on_label: Translated text of the link there.
     """
@@ -151,6 +152,7 @@ class ErrorPage(TemplateContext):
     sentences: tuple[str, ...]
     contact: ContactPoint | None = None
     answer_by: date | None = None
+    erased_at: datetime | None = None
     way_on: str = "/"
     way_on_label: str = ""
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
 
 SUBJECT_ID_TYPE = "klarbescheid-key-id"
-"""What kind of number names a person: the name of their key, a keyed pseudonym."""
+"""What kind of number names a person: the key under which their data are sealed."""
 
 _TIMEOUT_SECONDS = 5.0
 _SPAN_ID_BYTES = 8

@@ -72,9 +72,9 @@ class Tables(NamedTuple):
 
     ``place`` says for each set of each leaf where in the leaf's table its line begins, or ``UNSEEN``. ``numbers``,
     int16, shape (n, n_blocks), holds the lines of each leaf from ``start`` on, and at its end a line of zeros; ``unit``
-    is what a number of each leaf stands for, float32. ``seen`` lists the sets of each leaf that background rows meet,
-    from ``seen_start`` on, ``shares``, int16, shape (n, n_blocks), the shares of each block that do, and ``share_unit``
-    what one of these stands for, with the leaf's value, float32.
+    is what a number of each leaf stands for, float32. For leaves with unseen sets ``seen`` lists the others, from
+    ``seen_start`` on, ``shares``, int16, shape (n, n_blocks), has the shares of each block that meet them, and
+    ``share_unit`` what one of these stands for, with the leaf's value, float32.
     """
 
     place: Array
@@ -92,8 +92,8 @@ class Space(NamedTuple):
 
     ``sets`` are what the row meets, ``lines`` where the lines of these sets begin, ``unseen`` the leaves that have
     none, ``loss`` what players outside one such set lose. The last column of ``patterns`` says whether any background
-    row meets exactly this set; ``shares`` are those of the sets that are met, one behind the other, and ``worked_out``
-    the lines of one leaf.
+    row meets exactly this set; ``seen`` and ``shares`` are the sets that are met, one behind the other, and
+    ``worked_out`` the lines of one leaf.
     """
 
     met: Array
@@ -102,6 +102,7 @@ class Space(NamedTuple):
     unseen: Array
     loss: Array
     patterns: Array
+    seen: Array
     shares: Array
     worked_out: Array
 
@@ -132,7 +133,8 @@ def find_sets(rows: BlockRows, trees: BlockTrees, space: Space, tables: Tables) 
                     used += size_of(a, MOST_PLAYERS) + 1
                     seen += 1
             tables.start[leaf + 1] = used
-            tables.seen_start[leaf + 1] = seen
+            # Where every set is seen, no line is ever to be worked out.
+            tables.seen_start[leaf + 1] = seen if seen < size else 0
             begin += size
 
 
@@ -162,23 +164,25 @@ def fill_tables(rows: BlockRows, trees: BlockTrees, factors: Array, space: Space
 def fill_leaf(where: tuple[int, int, int], trees: BlockTrees, factors: Array, space: Space, tables: Tables) -> None:
     """Fill the table of one leaf: its number, how many players it has, and where its patterns begin are given."""
     leaf, depth, begin = where
-    first_seen, n_seen = tables.seen_start[leaf], tables.seen_start[leaf + 1] - tables.seen_start[leaf]
-    n_blocks, found = space.worked_out.shape[1], 0
+    n_blocks, n_seen = space.worked_out.shape[1], 0
     for b in range(1 << depth):
         if space.patterns[begin + b, n_blocks] != 0:
-            tables.seen[first_seen + found] = b
+            space.seen[n_seen] = b
             for block in range(n_blocks):
-                space.shares[found, block] = space.patterns[begin + b, block]
-            found += 1
-    seen = tables.seen[first_seen : first_seen + n_seen]
-    largest = round_lines(space.shares[:n_seen], tables.shares[first_seen : first_seen + n_seen])
-    tables.share_unit[leaf] = largest * trees.leaf_value[leaf] / LARGEST
+                space.shares[n_seen, block] = space.patterns[begin + b, block]
+            n_seen += 1
+    first_seen, end_seen = tables.seen_start[leaf], tables.seen_start[leaf + 1]
+    if first_seen < end_seen:
+        for number in range(n_seen):
+            tables.seen[first_seen + number] = space.seen[number]
+        largest = round_lines(space.shares[:n_seen], tables.shares[first_seen:end_seen])
+        tables.share_unit[leaf] = largest * trees.leaf_value[leaf] / LARGEST
     start, end = tables.start[leaf], tables.start[leaf + 1]
     space.worked_out[: end - start] = 0
     for number in range(n_seen):
-        a = np.int64(seen[number])
+        a = np.int64(space.seen[number])
         line = np.int64(tables.place[trees.first_set[leaf] + a])
-        add_line((a, depth), seen, space.shares, factors, space.worked_out[line:])
+        add_line((a, depth), space.seen[:n_seen], space.shares, factors, space.worked_out[line:])
     largest = round_lines(space.worked_out[: end - start], tables.numbers[start:end])
     tables.unit[leaf] = largest * trees.leaf_value[leaf] / LARGEST
 

@@ -34,7 +34,7 @@ from explainer.attribution_methods.table_cache import ANY_NUMBER, TableCache, fi
 from models.forest import Forest
 from models.scoring_model import Rows, Scores
 
-VERSION = "compiled-block-tables/2"
+VERSION = "compiled-block-tables/3"
 """Of what the tables hold and how they are laid out; another one finds no file of this one."""
 
 _DEVIATIONS = 8
@@ -162,7 +162,7 @@ def _made(rows: BlockRows, trees: BlockTrees, factors: Rows, cache: TableCache |
     space = _working_memory(
         trees,
         sets=_most_sets(trees),
-        seen=int(np.diff(tables.seen_start).max()),
+        seen=int(np.diff(trees.first_set).max()),
         numbers=int(np.diff(tables.start).max()) + len(factors),
     )
     fill_tables(rows, trees, factors, space, tables)
@@ -216,6 +216,7 @@ def _working_memory(trees: BlockTrees, *, sets: int, seen: int, numbers: int) ->
         unseen=np.empty(n_leaves + 1, dtype=np.int64),
         loss=np.empty((1, N_BLOCKS), dtype=np.float32),
         patterns=np.empty((sets, N_BLOCKS + 1)),
+        seen=np.empty(seen, dtype=np.uint16),
         shares=np.empty((seen, N_BLOCKS)),
         worked_out=np.empty((numbers, N_BLOCKS)),
     )

@@ -290,7 +290,7 @@ class ExplanationDocument(_Part):
 
 def moment_text(moment: datetime) -> str:
     """How the document spells a moment in UTC: to the second."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def _quantised(value: Any) -> Any:

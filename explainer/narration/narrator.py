@@ -136,8 +136,14 @@ class Narrator:
         return self._features[name]
 
     def label(self, feature: Feature) -> str:
-        """The noun for a feature."""
-        return self.words(feature.label)
+        """The noun for a feature; only to the person it says whose it is."""
+        language = self.facts.language
+        return feature.label_for_all(language) if self.for_staff else feature.label(language)
+
+    def source(self, feature: Feature) -> str:
+        """Where the card says that a feature comes from."""
+        language = self.facts.language
+        return feature.source_for_all(language) if self.for_staff else feature.source(language)
 
     def value(self, feature: Feature) -> str:
         """The person's value of a feature."""

@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Connection
 
 from explainer.errors import ConflictError
 from explainer.storage.backend import Backend
+from explainer.storage.driver_statements import DriverSelect
 from explainer.storage.rows import record_from, refusing_duplicates, row_from
 from explainer.storage.tables import api_key, noted_reading, session, staff
 from explainer.use_cases.callers import CaseSystem
@@ -21,8 +22,10 @@ NOTES_KEPT = timedelta(days=400)
 """Notes say that something was logged already; readings are noted by the hour, refused models until they change."""
 
 
-_CASE_SYSTEM = sa.select(api_key.c.id, api_key.c.name).where(
-    api_key.c.digest == sa.bindparam("sought"), api_key.c.revoked_at.is_(None)
+_CASE_SYSTEM = DriverSelect(
+    sa.select(api_key.c.id, api_key.c.name).where(
+        api_key.c.digest == sa.bindparam("sought"), api_key.c.revoked_at.is_(None)
+    )
 )
 
 
@@ -123,6 +126,10 @@ class SqlAccessStore:
     def end_session(self, digest: bytes) -> None:
         """Delete a session; nothing happens if it was ended before."""
         self._connection.execute(sa.delete(session).where(session.c.digest == digest))
+
+    def forget_ended_sessions(self, *, now: datetime) -> int:
+        """Delete the sessions that have expired; returns how many."""
+        return self._connection.execute(sa.delete(session).where(session.c.expires_at <= now)).rowcount
 
     def was_noted(self, mark: bytes) -> bool:
         """Whether this reading was noted before (readings of the log are logged once per person and hour)."""

@@ -105,6 +105,11 @@ class SqlDatabase:
         """What a delivery needs to know about this decision; see ``kept_document_store.read_deliverable``."""
         return read_deliverable(self._backend, reference, audience=audience, language=language)
 
+    def erased_at(self, key_id: str) -> datetime | None:
+        """When this key was erased, or None."""
+        with self.reading() as work:
+            return work.erasures.erased_at(key_id)
+
     def register_version_in_force(self, slug: str) -> int:
         """Number of the newest published version of one register entry, 0 before the first."""
         return read_version_in_force(self._backend, slug)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from explainer.decisions.decision import DecisionStatus
 from explainer.storage.backend import Backend
 from explainer.storage.column_types import refuse_unstorable
+from explainer.storage.driver_statements import DriverSelect
 from explainer.storage.rows import record_from, row_from
 from explainer.storage.tables import decision, kept_document, task
 from explainer.transparency_log.sealing import MARK_SIZE
@@ -64,7 +65,7 @@ def _deliverable() -> sa.Select[Any]:
     )
 
 
-_DELIVERABLE = _deliverable()
+_DELIVERABLE = DriverSelect(_deliverable())
 
 
 class SqlKeptDocumentStore:

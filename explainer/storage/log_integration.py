@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from explainer.errors import LogIntegrityError
+from explainer.storage.driver_statements import DriverInsert, DriverSelect
 from explainer.storage.log_epochs import epoch_of_row, first_row, first_tile, index_of_row
 from explainer.storage.log_signers import KEY_CHANGES, LogSigners
 from explainer.storage.right_edge import RightEdge
@@ -20,16 +21,22 @@ from explainer.transparency_log.signed_note import NoteSigner
 from explainer.transparency_log.tiles import tile_root
 from explainer.transparency_log.tree import Tree, completed_tiles
 
-_NEWEST_CHECKPOINT = (
+_NEWEST = (
     sa.select(log_checkpoint.c.size, log_checkpoint.c.root, log_checkpoint.c.note)
     .order_by(log_checkpoint.c.size.desc())
     .limit(1)
 )
-_INSERT_TILE = sa.insert(log_tile)
-_INSERT_CHECKPOINT = sa.insert(log_checkpoint)
-_CHECKPOINT_AND_LAST_ENTRY = _NEWEST_CHECKPOINT.add_columns(
-    sa.select(sa.func.max(log_entry.c.seq)).scalar_subquery().label("last_entry"), KEY_CHANGES.label("key_changes")
+_NEWEST_CHECKPOINT = DriverSelect(_NEWEST)
+_NEWEST_CHECKPOINT_OF_EPOCH = DriverSelect(
+    _NEWEST.where(log_checkpoint.c.size >= sa.bindparam("first"), log_checkpoint.c.size < sa.bindparam("past"))
 )
+_CHECKPOINT_AND_LAST_ENTRY = DriverSelect(
+    _NEWEST.add_columns(
+        sa.select(sa.func.max(log_entry.c.seq)).scalar_subquery().label("last_entry"), KEY_CHANGES.label("key_changes")
+    )
+)
+_TILES = DriverInsert(log_tile, "level", "n", "hashes", "root")
+_CHECKPOINTS = DriverInsert(log_checkpoint, "size", "root", "note", "at")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,16 +77,16 @@ def newest_checkpoint(connection: Connection, epoch: int | None = None) -> Store
     Raises:
         LogIntegrityError: There is none; even the empty log has one since the first migration.
     """
-    query = _NEWEST_CHECKPOINT
-    if epoch is not None:
-        query = query.where(log_checkpoint.c.size >= first_row(epoch), log_checkpoint.c.size < first_row(epoch + 1))
-    return _found(connection.execute(query).one_or_none())
+    if epoch is None:
+        return _found(_NEWEST_CHECKPOINT.rows(connection))
+    rows_of_epoch = {"first": first_row(epoch), "past": first_row(epoch + 1)}
+    return _found(_NEWEST_CHECKPOINT_OF_EPOCH.rows(connection, rows_of_epoch))
 
 
-def _found(row: Sequence[Any] | None, key_changes: int = 0) -> StoredCheckpoint:
-    if row is None:
+def _found(rows: Sequence[Sequence[Any]], key_changes: int = 0) -> StoredCheckpoint:
+    if not rows:
         raise LogIntegrityError("The log has no checkpoint, not even the one of the empty log: rows have been removed")
-    number, root, note = row[:3]
+    number, root, note = rows[0][:3]
     return StoredCheckpoint(
         size=index_of_row(number), root=root, note=note, epoch=epoch_of_row(number), key_changes=key_changes
     )
@@ -99,8 +106,9 @@ def checkpoint_to_append_to(connection: Connection, signers: LogSigners) -> Stor
         LogIntegrityError: Entries and newest checkpoint do not belong together, or the log belongs to another key
             name: signing would start a second history.
     """
-    row = connection.execute(_CHECKPOINT_AND_LAST_ENTRY).one_or_none()
-    newest, last = _found(row, row.key_changes if row else 0), row.last_entry if row else None
+    rows = _CHECKPOINT_AND_LAST_ENTRY.rows(connection)
+    last, key_changes = rows[0][3:] if rows else (None, 0)
+    newest = _found(rows, key_changes)
     if newest.origin != signers.origin:
         raise LogIntegrityError(
             f"The log in this database is {newest.origin}, but the signing key is named {signers.origin}; "
@@ -120,7 +128,7 @@ def integrate(
     edge: RightEdge,
     *,
     before: StoredCheckpoint,
-    new_size: int,
+    new_hashes: Sequence[bytes],
     at: datetime,
 ) -> StoredCheckpoint:
     """Store the tiles that became full and sign one checkpoint over everything.
@@ -130,7 +138,7 @@ def integrate(
         signers: The log's keys.
         edge: What this process remembers of the tree.
         before: The newest checkpoint.
-        new_size: Number of leaves now.
+        new_hashes: Leaf hashes of the entries, in their order.
         at: When the checkpoint is signed.
 
     Returns:
@@ -140,19 +148,13 @@ def integrate(
         LogIntegrityError: The hashes that the tree needs are not all there.
     """
     reader = SqlTileReader(connection, before.epoch)
+    new_size = before.size + len(new_hashes)
     tree = Tree(reader, new_size)
     for path in completed_tiles(before.size, new_size):
         hashes = tree.tile(path.level, path.index)
-        connection.execute(
-            _INSERT_TILE,
-            {
-                "level": path.level,
-                "n": first_tile(before.epoch, path.level) + path.index,
-                "hashes": hashes,
-                "root": tile_root(hashes),
-            },
-        )
-    grown = edge.append(reader, size=before.size, root=before.root, new_size=new_size)
+        number = first_tile(before.epoch, path.level) + path.index
+        _TILES.insert(connection, [(path.level, number, hashes, tile_root(hashes))])
+    grown = edge.append(reader, size=before.size, root=before.root, new_hashes=new_hashes)
     signing = signers.signing(connection, key_changes=before.key_changes, size=new_size)
     return _store_checkpoint(
         connection, signing, Checkpoint(signers.origin, new_size, grown.root()), epoch=before.epoch, at=at
@@ -237,6 +239,5 @@ def _store_checkpoint(
     stored = StoredCheckpoint(
         size=checkpoint.tree_size, root=checkpoint.root_hash, note=sign_checkpoint(checkpoint, signers), epoch=epoch
     )
-    row = {"size": first_row(epoch) + stored.size, "root": stored.root, "note": stored.note, "at": at}
-    connection.execute(_INSERT_CHECKPOINT, row)
+    _CHECKPOINTS.insert(connection, [(first_row(epoch) + stored.size, stored.root, stored.note, at)])
     return stored

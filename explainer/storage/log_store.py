@@ -7,6 +7,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from explainer.storage.driver_statements import DriverInsert
 from explainer.storage.log_epochs import INDEXES, first_row
 from explainer.storage.log_integration import (
     StoredCheckpoint,
@@ -25,10 +26,9 @@ from explainer.transparency_log.merkle import leaf_hash
 from explainer.transparency_log.tiles import check_leaf_size
 from explainer.use_cases.records import LogKeyRecord, LogRecord, PreparedEntry
 
-# Built once: putting a statement together costs more than SQLite needs to run it.
-_INSERT_ENTRY = sa.insert(log_entry)
-_INSERT_LEAF = sa.insert(log_leaf)
-_INSERT_SEALED = sa.insert(log_sealed)
+_ENTRIES = DriverInsert(log_entry, "seq", "entry_id", "event", "system", "at", "leaf_hash")
+_LEAVES = DriverInsert(log_leaf, "seq", "leaf")
+_SEALED = DriverInsert(log_sealed, "entry_id", "key_id", "sealed")
 
 
 class SqlLogStore:
@@ -62,7 +62,7 @@ class SqlLogStore:
         self._edge = edge
         self._take_lock = take_lock
         self._before: StoredCheckpoint | None = None
-        self._pending = 0
+        self._pending_hashes: list[bytes] = []
         self._signed: str | None = None
         self._epoch = epoch
         self._only_epoch = epoch
@@ -108,40 +108,26 @@ class SqlLogStore:
             sqlalchemy.exc.IntegrityError: See :meth:`append`.
         """
         before = self._locked()
-        first, first_of_epoch = before.size + self._pending, first_row(before.epoch)
+        first, first_of_epoch = before.size + self.pending, first_row(before.epoch)
         records = [_record(first + place, prepared) for place, prepared in enumerate(entries)]
-        self._connection.execute(
-            _INSERT_ENTRY,
-            [
-                {
-                    "seq": first_of_epoch + record.index,
-                    "entry_id": record.entry_id,
-                    "event": record.event,
-                    "system": record.system,
-                    "at": record.at,
-                    "leaf_hash": record.leaf_hash,
-                }
-                for record in records
-            ],
+        rows = [(first_of_epoch + one.index, one) for one in records]
+        _ENTRIES.insert(
+            self._connection,
+            [(row, one.entry_id, one.event, one.system, one.at, one.leaf_hash) for row, one in rows],
         )
-        self._connection.execute(
-            _INSERT_LEAF, [{"seq": first_of_epoch + record.index, "leaf": record.leaf} for record in records]
-        )
-        self._connection.execute(
-            _INSERT_SEALED,
-            [{"entry_id": one.entry.id, "key_id": one.key_id, "sealed": one.sealed} for one in entries],
-        )
-        self._pending += len(records)
+        _LEAVES.insert(self._connection, [(row, one.leaf) for row, one in rows])
+        _SEALED.insert(self._connection, [(one.entry.id, one.key_id, one.sealed) for one in entries])
+        self._pending_hashes += [one.leaf_hash for one in records]
         return records
 
     @property
     def pending(self) -> int:
         """How many entries this unit of work has appended so far."""
-        return self._pending
+        return len(self._pending_hashes)
 
     def forget_pending_after(self, pending: int) -> None:
         """Count only the first of the appended entries: the others went with the savepoint they were appended in."""
-        self._pending = pending
+        del self._pending_hashes[pending:]
 
     def integrate_pending(self, *, at: datetime) -> None:
         """Make the pending entries part of the tree; the unit of work calls this right before it commits.
@@ -149,17 +135,12 @@ class SqlLogStore:
         Args:
             at: When the checkpoint is signed.
         """
-        if self._before is None or not self._pending:
+        if self._before is None or not self._pending_hashes:
             return
         self._before = integrate(
-            self._connection,
-            self._signers,
-            self._edge,
-            before=self._before,
-            new_size=self._before.size + self._pending,
-            at=at,
+            self._connection, self._signers, self._edge, before=self._before, new_hashes=self._pending_hashes, at=at
         )
-        self._pending = 0
+        self._pending_hashes = []
         self._signed = self._before.note
 
     @property
@@ -170,7 +151,7 @@ class SqlLogStore:
     def add_key(self, vkey: str) -> None:
         """Let one more key sign, beginning with the checkpoint over what this unit of work appends."""
         before = self._locked()
-        add_log_key(self._connection, vkey, from_size=before.size + self._pending)
+        add_log_key(self._connection, vkey, from_size=before.size + self.pending)
         self._before = replace(before, key_changes=None)
 
     def retire_key(self, vkey: str) -> None:
@@ -269,6 +250,20 @@ class SqlLogStore:
             sa.select(log_sealed.c.key_id, log_sealed.c.sealed).where(log_sealed.c.entry_id == entry_id)
         ).one_or_none()
         return None if row is None else (row.key_id, row.sealed)
+
+    def under_key(self, key_id: str) -> Sequence[tuple[LogRecord, bytes]]:
+        """Entries whose private part is sealed under this key, oldest first, with that part."""
+        query = (
+            _records()
+            .add_columns(log_sealed.c.sealed)
+            .join(log_sealed, log_sealed.c.entry_id == log_entry.c.entry_id)
+            .where(log_sealed.c.key_id == key_id)
+            .order_by(log_entry.c.seq)
+        )
+        return [
+            (LogRecord(**{name: value for name, value in row.items() if name != "sealed"}), row["sealed"])
+            for row in self._connection.execute(query).mappings()
+        ]
 
     def newest(
         self, *, limit: int, before: int | None = None, event: str | None = None, system: str | None = None

@@ -46,7 +46,6 @@ _WIDTH = 256
 _HASH = 32
 _KEY_ID = 4
 _ED25519 = b"\x01"
-_MAX_NOTE = 1_000_000
 _MAX_SIGNATURES = 100
 _MAX_ANSWER = _WIDTH * (65_535 + 2)
 _TIMEOUT_SECONDS = 60.0
@@ -311,8 +310,6 @@ def _check_signature(key: Ed25519PublicKey, signature: bytes, text: str, name: s
 
 
 def _text(content: bytes | str) -> str:
-    if len(content) > _MAX_NOTE and isinstance(content, str):
-        raise NotVerifiedError("The text is too large.")
     try:
         return content.decode() if isinstance(content, bytes) else content.encode().decode()
     except UnicodeError as error:

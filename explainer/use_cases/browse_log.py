@@ -1,6 +1,7 @@
 """The log for auditors' eyes: its state, and the entries that fit what they look for."""
 
 import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,6 +13,7 @@ from explainer.use_cases.callers import CASEWORK_ROLES, LOG_ROLES, Caller, requi
 from explainer.use_cases.finding_aid import LogFilter
 from explainer.use_cases.note_log_reading import note_log_reading
 from explainer.use_cases.records import LogRecord
+from explainer.use_cases.refused_attempts import Attempt
 from explainer.use_cases.service import Service
 
 MAX_ROWS = 200
@@ -61,6 +63,7 @@ class LogOverview:
         entries: One page of those that fit, newest first.
         has_newer: Whether newer ones fit that are not on this page.
         has_older: Whether older ones do.
+        refused_attempts: What was wrong to how many attempts, since this process started; they are not in the log.
     """
 
     origin: str
@@ -74,6 +77,7 @@ class LogOverview:
     entries: tuple[LogRow, ...]
     has_newer: bool
     has_older: bool
+    refused_attempts: Mapping[Attempt, int]
 
 
 def browse_log(
@@ -121,6 +125,7 @@ def browse_log(
         entries=tuple(_row(record) for record in records),
         has_newer=found.has_newer,
         has_older=found.has_older,
+        refused_attempts=service.refused_attempts.counts(),
     )
 
 

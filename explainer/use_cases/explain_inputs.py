@@ -1,15 +1,14 @@
 """Explain inputs without a decision, for staff and case systems; logged like every explanation."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
+from functools import partial
 
 from explainer.decisions.decision import Role, Value
 from explainer.explanations.background import background_ref_of
 from explainer.explanations.document import Audience, ExplanationDocument, Language
 from explainer.narration.document_builder import build_checked_document
 from explainer.narration.facts import Facts
-from explainer.transparency_log.group_commit import GroupCommit
-from explainer.use_cases.callers import CaseSystem, Staff, actor_of
+from explainer.use_cases.callers import CaseSystem, Staff
 from explainer.use_cases.deliver_explanation import (
     DeliveredExplanation,
     ExplanationWish,
@@ -21,29 +20,6 @@ from explainer.use_cases.record_decision import register_version_in_force, versi
 from explainer.use_cases.service import Service
 from models.errors import InvalidInputError
 from models.features import problems_with
-
-MAX_TOGETHER = 16
-"""Questions that are calculated one after the other before their answers are logged together."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Question:
-    service: Service
-    caller: CaseSystem | Staff
-    slug: str
-    inputs: Mapping[str, Value]
-    language: Language
-    audience: Audience | None
-    purpose: str | None
-    legal_basis: str | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Answer:
-    wish: ExplanationWish
-    document: ExplanationDocument
-    canonical: bytes
-    role: Role
 
 
 async def explain_inputs(
@@ -57,7 +33,7 @@ async def explain_inputs(
     purpose: str | None = None,
     legal_basis: str | None = None,
 ) -> DeliveredExplanation:
-    """Explain what a model makes of some inputs; numbers and text are made in threads, so that others are not held up.
+    """Explain what a model makes of some inputs; numbers and text are made in a thread, so that others are not held up.
 
     Args:
         service: The installation.
@@ -76,56 +52,40 @@ async def explain_inputs(
         InvalidInputError: With every problem of the inputs and of purpose and legal basis.
         UntrustworthyExplanationError: If it failed its own checks.
     """
-    question = _Question(
-        service=service,
-        caller=caller,
-        slug=slug,
-        inputs=inputs,
+    explain = partial(
+        _checked_document,
+        service,
+        caller,
+        slug,
+        inputs,
         language=language,
         audience=audience,
         purpose=purpose,
         legal_basis=legal_basis,
     )
-    answer = await _CALCULATING.keep(question)
-    key_id = service.vault.key_id_for(None, answer.document.id, owner=actor_of(caller))
+    wish, document, canonical, role = await service.calculations.result_of(explain)
+    key_id = service.vault.new_key_id()
     key = await service.vault.new_key(key_id)
-    prepared = prepare_without_decision(
-        service,
-        caller,
-        answer.wish,
-        answer.document,
-        answer.canonical,
-        role=answer.role,
-        key_id=key_id,
-        key=key,
-    )
+    prepared = prepare_without_decision(service, caller, wish, document, canonical, role=role, key_id=key_id, key=key)
     return prepared.delivered(await service.database.deliver(prepared.delivery))
 
 
-def _answers_to(questions: Sequence[_Question]) -> list[_Answer | Exception]:
-    return [_answer_or_refusal(question) for question in questions]
-
-
-def _answer_or_refusal(question: _Question) -> _Answer | Exception:
-    try:
-        return _answer_to(question)
-    except Exception as error:  # noqa: BLE001 -- it is told to the one who asked, and to nobody else
-        return error
-
-
-def _answer_to(question: _Question) -> _Answer:
-    service, inputs = question.service, question.inputs
-    model = service.model(question.slug)
+def _checked_document(
+    service: Service,
+    caller: CaseSystem | Staff,
+    slug: str,
+    inputs: Mapping[str, Value],
+    *,
+    language: Language,
+    audience: Audience | None,
+    purpose: str | None,
+    legal_basis: str | None,
+) -> tuple[ExplanationWish, ExplanationDocument, bytes, Role]:
+    model = service.model(slug)
     card = model.package.card
     problems = problems_with(card.features, inputs)
     try:
-        wish = checked_wish(
-            question.caller,
-            audience=question.audience,
-            language=question.language,
-            purpose=question.purpose,
-            legal_basis=question.legal_basis,
-        )
+        wish = checked_wish(caller, audience=audience, language=language, purpose=purpose, legal_basis=legal_basis)
     except InvalidInputError as error:
         raise InvalidInputError([*error.problems, *problems]) from error
     if problems:
@@ -142,7 +102,7 @@ def _answer_to(question: _Question) -> _Answer:
             evaluation=model.package.evaluation,
             background=background_ref_of(model.package),
             model=version,
-            register_version=register_version_in_force(service, question.slug),
+            register_version=register_version_in_force(service, slug),
             numbers=numbers,
             inputs=inputs,
             decision=None,
@@ -151,9 +111,4 @@ def _answer_to(question: _Question) -> _Answer:
             interactions=interactions_for_audience(model, inputs, numbers, wish.audience),
         )
     )
-    return _Answer(wish=wish, document=document, canonical=document.canonical_bytes(), role=card.role)
-
-
-_CALCULATING = GroupCommit[_Question, _Answer](_answers_to, max_batch=MAX_TOGETHER)
-"""Calculates in one thread, because most of it holds Python's lock, and two threads take a third more time to fight for
-it. Questions that wait are answered together, so that their keys and log entries share one wait for the disk each."""
+    return wish, document, document.canonical_bytes(), card.role

@@ -112,6 +112,7 @@ def caller_with_bearer_token(service: Service, token: str) -> CaseSystem | Staff
         staff = work.access.staff_by_token(digest)
     if staff is not None:
         return Staff(staff.id, staff.user, frozenset(staff.roles))
+    service.refused_attempts.count("token")
     raise NotSignedInError("The key or token is not valid.")
 
 

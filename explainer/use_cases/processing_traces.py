@@ -1,8 +1,8 @@
 """What one request did with people's data, so that another register can be told of it.
 
 The Dutch *Logboek dataverwerkingen* wants one trace record for each processing and each person. Our log entry and that
-record share a W3C trace id. A person is named by the name of their key: a keyed pseudonym that the city can resolve and
-nobody else. Who of the staff did it is in our log only, sealed.
+record share a W3C trace id. A person is named by the key under which their data are sealed: a number that the city can
+lead back to them and nobody else. Who of the staff did it is in our log only, sealed.
 """
 
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ class Processing:
 
     Attributes:
         name: Event of the log entry that records it.
-        subject_id: Name of the person's key.
+        subject_id: Name of the key under which the data are sealed.
         entry_id: Id of the log entry.
     """
 

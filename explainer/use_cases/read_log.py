@@ -120,6 +120,7 @@ def tile(service: Service, caller: Caller | None, path: str, *, epoch: int | Non
     public = service.settings.demo or service.settings.public_log_entries
     if wanted.is_entry_bundle and not public:
         if caller is None:
+            service.refused_attempts.count("log_entries")
             raise NotSignedInError("Log entries are for auditors: send a personal token.")
         note_log_reading(service, require_role(caller, *LOG_ROLES), "entries")
     with service.database.reading() as work:

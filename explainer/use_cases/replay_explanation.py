@@ -4,11 +4,10 @@ The bytes must be those the log entry committed to, exactly; everything beside t
 and the numbers must come out again from the stored model version, within a stated tolerance.
 """
 
-import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Any
 
 from pydantic import ValidationError
 
@@ -18,8 +17,9 @@ from explainer.errors import ExplanationNotFoundError
 from explainer.explanations.document import ExplanationDocument, moment_text
 from explainer.explanations.stored_numbers import numbers_from_bytes
 from explainer.narration.text_version import text_version
+from explainer.transparency_log.canonical_json import JsonValue
 from explainer.transparency_log.checkpoint import open_checkpoint
-from explainer.transparency_log.log_entry import LogEntry, LogEvent, parse_leaf
+from explainer.transparency_log.log_entry import LogEntry, LogEvent, PrivateFields, parse_leaf
 from explainer.transparency_log.merkle import leaf_hash, verify_inclusion
 from explainer.transparency_log.signed_note import NoteVerifier
 from explainer.transparency_log.tree import Tree
@@ -145,7 +145,7 @@ def replay_explanation(service: Service, explanation_id: str) -> Replay:
             findings.append(Finding(check=check, holds=False, sentence=str(error)))
             break
         findings.append(Finding(check=check, holds=True, sentence=sentence))
-    _note(service, stored.record)
+    _note(service, stored)
     return Replay(
         id=explanation_id,
         findings=tuple(findings),
@@ -187,7 +187,7 @@ def _bytes_of(service: Service, stored: _Stored) -> bytes:
 def _check_bytes(service: Service, stored: _Stored) -> tuple[ExplanationDocument, str]:
     delivered = _bytes_of(service, stored)
     digest = sha256(delivered).hexdigest()
-    if digest != stored.record.sha256:
+    if stored.sealed is not None and digest != _logged(service, stored)["explanation"][1]:
         raise _DoesNotHoldError("The stored bytes have another SHA-256 than the one noted when they were delivered.")
     try:
         document = ExplanationDocument.model_validate_json(delivered)
@@ -207,13 +207,12 @@ def _check_log(service: Service, stored: _Stored) -> str:
         proof = Tree(work.log.tiles(), checkpoint.tree_size).inclusion_proof(entry.index)
     verify_inclusion(leaf_hash(entry.leaf), entry.index, checkpoint.tree_size, proof, checkpoint.root_hash)
     leaf = parse_leaf(entry.leaf)
-    key_id, sealed = stored.sealed
-    opened = _opened(service.vault.open(sealed, key_id=key_id, context=f"log:{entry.entry_id}"))
+    opened = _logged(service, stored)
     leaf.verify_private(opened)
     if set(opened) != set(leaf.c):
         raise _DoesNotHoldError("The sealed part of the log entry does not open every commitment.")
     committed = {
-        "explanation": record.sha256,
+        "explanation": sha256(_bytes_of(service, stored)).hexdigest(),
         "actor": record.asked_by,
         **({"decision": record.decision_reference} if record.decision_reference is not None else {}),
     }
@@ -230,8 +229,11 @@ def _check_log(service: Service, stored: _Stored) -> str:
     )
 
 
-def _opened(content: bytes) -> dict[str, tuple[bytes, Any]]:
-    return {field: (bytes.fromhex(salt), value) for field, (salt, value) in json.loads(content).items()}
+def _logged(service: Service, stored: _Stored) -> PrivateFields:
+    if stored.sealed is None:
+        raise _DoesNotHoldError("The sealed part of the log entry is missing.")
+    key_id, sealed = stored.sealed
+    return service.vault.key(key_id).open_log_part(sealed, entry_id=stored.record.log_entry_id)
 
 
 def _check_records(service: Service, stored: _Stored, document: ExplanationDocument) -> str:
@@ -283,8 +285,6 @@ def _facts(
         yield "Day of the decision", said.decided_at, decision.decided_at
         yield "Special circumstances", said.diverted, decision.diverted
         yield "Key of the decision", record.key_id, decision.key_id
-        if document.reliability is not None:
-            yield "Near the threshold", document.reliability.near_threshold, decision.near_threshold
 
 
 def _check_numbers(service: Service, stored: _Stored, document: ExplanationDocument) -> tuple[str, str | None]:
@@ -295,8 +295,11 @@ def _check_numbers(service: Service, stored: _Stored, document: ExplanationDocum
         loaded = load_decision(service, stored.record.decision_reference)
         inputs: Mapping[str, Value] = loaded.decision.private.inputs
         _check_kept_numbers(service, loaded, model.input_digest(inputs))
-        if loaded.record.fired_rule != model.outcome_of(inputs).deciding_rule:
+        if loaded.decision.private.fired_rule != model.outcome_of(inputs).deciding_rule:
             raise _DoesNotHoldError("The database names another deciding rule of the law than the model gives.")
+        near = document.reliability.near_threshold if document.reliability is not None else False
+        if loaded.decision.private.near_threshold != near:
+            raise _DoesNotHoldError("The decision and the explanation differ on whether the score was near the limit.")
     else:
         inputs = {part.feature: part.value for part in document.contributions}
         if not inputs:
@@ -320,7 +323,11 @@ def _check_kept_numbers(service: Service, loaded: LoadedDecision, input_digest: 
         raise _DoesNotHoldError("The kept numbers do not belong to the inputs and the model of this decision.")
 
 
-def _note(service: Service, record: ExplanationRecord) -> None:
+def _note(service: Service, stored: _Stored) -> None:
+    # What was replayed is named by what was logged of it, also where the bytes no longer give that.
+    about: dict[str, JsonValue] = {}
+    with suppress(_DoesNotHoldError, KlarbescheidError, ValueError, KeyError):
+        about["explanation"] = _logged(service, stored)["explanation"][1]
     with service.database.writing() as work:
         write_log_entry(
             service,
@@ -328,6 +335,6 @@ def _note(service: Service, record: ExplanationRecord) -> None:
             LogEvent.EXPLANATION_READ,
             caller=None,
             outcome="replay",
-            private={"explanation": record.sha256},
-            key_id=record.key_id,
+            private=about,
+            key_id=stored.record.key_id,
         )

@@ -1,7 +1,7 @@
 """Seal, store and log one decision in one unit of work, and answer the case system."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -55,7 +55,7 @@ class RecordedDecision:
             "outcome": decision.outcome or decision.model_outcome,
             "model_outcome": decision.model_outcome,
             "decided_outcome": decision.outcome,
-            "decided_by_rule": decision.fired_rule,
+            "decided_by_rule": decision.private.fired_rule,
             "status": str(decision.status),
             "supersedes": decision.supersedes,
             "access_code": self.access_code,
@@ -93,8 +93,9 @@ def store_decision(
     """
     code = new_access_code()
     owner = issued_by or actor_of(caller)
-    key_id = service.vault.key_id_for(decision.private.subject_reference, decision.reference, owner=owner)
-    sealed = service.vault.seal_private_part(decision.private, reference=decision.reference, key_id=key_id)
+    key_id = service.vault.new_key_id()
+    private = replace(decision.private, near_threshold=_near_threshold(numbers))
+    sealed = service.vault.seal_private_part(private, reference=decision.reference, key_id=key_id)
     sealed_numbers = None
     if numbers is not None:
         context = f"numbers:{decision.reference}"
@@ -118,14 +119,13 @@ def store_decision(
                 decided_by=decision.decided_by,
                 model_outcome=decision.model_outcome,
                 outcome=decision.outcome,
-                fired_rule=decision.fired_rule,
                 diverted=decision.was_diverted,
-                near_threshold=_near_threshold(numbers),
                 decided_at=decision.decided_at,
                 recorded_at=decision.recorded_at,
                 supersedes=decision.supersedes,
                 access_code_digest=code_digest(decision.reference, code, service.server_key),
                 key_id=key_id,
+                subject_id=service.vault.subject_id_for(decision.private.subject_reference, owner=owner),
                 sealed=sealed,
                 sealed_numbers=sealed_numbers,
                 log_entry_id=entry.entry_id,

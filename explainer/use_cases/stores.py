@@ -44,6 +44,20 @@ class DecisionStore(Protocol):
     def set_status(self, reference: str, status: DecisionStatus) -> None:
         """Move a decision to another status; the caller has checked that the step is allowed."""
 
+    def of_subject(self, subject_id: str) -> Sequence[DecisionRecord]:
+        """All decisions with this person's tag, oldest first."""
+
+    def sharing_key(self, key_id: str) -> Sequence[DecisionRecord]:
+        """All decisions sealed under this key: one, or several where an earlier version of the program sealed them."""
+
+    def issuers(self) -> Sequence[str]:
+        """Everybody whose cases there are."""
+
+    def not_erased(
+        self, *, before: datetime, after: tuple[datetime, str] | None, limit: int
+    ) -> Sequence[DecisionRecord]:
+        """Decisions recorded before a moment, not erased, oldest first; begins after (recorded_at, reference)."""
+
     def replace_numbers(self, reference: str, *, known: bytes, better: bytes) -> bool:
         """Put better sealed numbers in the place of known ones; False, nothing changed, where others stand there."""
 
@@ -74,6 +88,28 @@ class ExplanationStore(Protocol):
 
     def of_decision(self, reference: str) -> Sequence[ExplanationRecord]:
         """All explanations delivered for one decision, newest first."""
+
+    def of_inputs_not_erased(self, *, before: datetime, limit: int) -> Sequence[ExplanationRecord]:
+        """Explanations without a decision, delivered before a moment and not erased, oldest first."""
+
+
+class ErasureStore(Protocol):
+    """Notes what was erased, and empties it."""
+
+    def erased_at(self, key_id: str) -> datetime | None:
+        """When this key was erased, or None."""
+
+    def all_noted(self) -> Sequence[str]:
+        """Names of all erased keys."""
+
+    def note(self, key_ids: Sequence[str], *, at: datetime, basis: str) -> None:
+        """Note erased keys; noting one twice changes nothing."""
+
+    def log_entries_under(self, key_ids: Sequence[str]) -> Sequence[str]:
+        """Ids of the log entries whose private part is sealed under these keys; reads through the whole log."""
+
+    def empty(self, key_ids: Sequence[str], log_entries: Sequence[str]) -> None:
+        """Remove what was sealed under keys and of these log entries, and what says whose it was; proofs stay."""
 
 
 class KeptDocumentStore(Protocol):
@@ -147,6 +183,9 @@ class LogStore(Protocol):
     def sealed_part(self, entry_id: str) -> tuple[str, bytes] | None:
         """Key id and sealed private part of one entry, or None."""
 
+    def under_key(self, key_id: str) -> Sequence[tuple[LogRecord, bytes]]:
+        """Entries whose private part is sealed under this key, oldest first, with that part."""
+
     def newest(
         self, *, limit: int, before: int | None = None, event: str | None = None, system: str | None = None
     ) -> Sequence[LogRecord]:
@@ -188,6 +227,9 @@ class AccessStore(Protocol):
 
     def end_session(self, digest: bytes) -> None:
         """Delete a session."""
+
+    def forget_ended_sessions(self, *, now: datetime) -> int:
+        """Delete the sessions that have expired; returns how many."""
 
     def was_noted(self, mark: bytes) -> bool:
         """Whether this reading was noted before (readings of the log are logged once per person and hour)."""
@@ -258,6 +300,10 @@ class UnitOfWork(Protocol):
     @property
     def kept_documents(self) -> KeptDocumentStore:
         """Documents kept with decisions."""
+
+    @property
+    def erasures(self) -> ErasureStore:
+        """What was erased."""
 
     @property
     def log(self) -> LogStore:

@@ -70,7 +70,7 @@ def write_bundle(
 
     Raises:
         LogTileNotFoundError: If an entry to disclose does not exist or is of the bundle's making.
-        ErasedError: If its sealed part was erased.
+        ErasedError: If the key of its sealed part was destroyed.
         LogIntegrityError: If the database does not hold every entry.
     """
     _note_bundle(service, disclose)
@@ -173,7 +173,7 @@ def _write_disclosed(service: Service, work: UnitOfWork, bundle: _Bundle, index:
     records = work.log.records([index]) if 0 <= index < size else ()
     sealed = work.log.sealed_part(records[0].entry_id) if records else None
     if sealed is None:
-        raise LogTileNotFoundError(f"The log has no entry {index} with a sealed part.")
+        raise LogTileNotFoundError(f"The log has no entry {index} with a sealed part, or it was erased.")
     leaf = records[0].leaf
     key_id, content = sealed
     opened = json.loads(service.vault.open(content, key_id=key_id, context=f"log:{records[0].entry_id}"))

@@ -78,3 +78,11 @@ def test_readings_are_shown_to_every_auditor(auditor: httpx.Client) -> None:
     text = read(auditor.get("/de/audit", params={"event": "log.read"})).text("td")
     assert "Protokoll gelesen" in text
     assert "Liste der Einträge" in text
+
+
+def test_failed_attempts_are_shown_as_numbers(live_site: LiveSite, auditor: httpx.Client) -> None:
+    with live_site.client() as stranger:
+        stranger.get("/log/tile/entries/000.p/1", headers={"Authorization": "Bearer wrong"})
+    page = read(auditor.get("/de/audit"))
+    assert "Schlüssel oder Token unbekannt" in page.text("dt")
+    assert live_site.service.refused_attempts.counts()["token"] > 0

@@ -66,12 +66,13 @@ def test_contributions_with_missing_values_are_those_of_all_coalitions(
     assert np.abs(twin.contributions_of(rows) - wanted).max() > 1e-3, "a twin that confuses left and right is caught"
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, "one_hot_lightgbm"])
 def test_numbers_of_a_case_with_missing_values_are_whole_and_its_own(
     model_of: Callable[[str], ExplainedModel], name: str
 ) -> None:
     model = model_of(name)
     _, rows, scores, _ = exported(name)
+    n_told = 0
     for row, score in zip(rows, scores, strict=True):
         inputs = from_row(model.package.card.features, row)
         numbers = model.numbers_for(inputs)
@@ -81,8 +82,12 @@ def test_numbers_of_a_case_with_missing_values_are_whole_and_its_own(
         assert np.isfinite(scored.attribution.contributions).all()
         assert abs(scored.attribution.additivity_gap) <= scored.attribution.tolerance
         assert scored.reliability.stability is not None
+        told = numbers.recourse.counterfactuals + numbers.recourse.disputed
+        assert all(change.after is not None for one in told for change in one.changes)
+        n_told += len(told)
         stated = {name: 0.0 if value is None else value for name, value in inputs.items()}
         assert (model.input_digest(stated) == numbers.input_digest) == (stated == inputs)
+    assert n_told, "some of these cases could be otherwise"
 
 
 def test_sampled_contributions_with_missing_values_are_near_the_exact_ones(

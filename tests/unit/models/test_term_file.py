@@ -123,6 +123,21 @@ def test_files_that_are_wrong_are_refused_with_the_place(data: Any, said: str) -
         read(data)
 
 
+def test_names_that_stand_twice_are_refused_with_all_other_problems() -> None:
+    content = json.dumps(FILE).encode()
+    assert content.count(b'"link"') == 1
+    twice = content.replace(b'"link"', b'"link": "identity", "link"', 1).replace(b'"cuts"', b'"cuts": [1], "cuts"', 1)
+    with pytest.raises(MalformedPackageError) as refusal:
+        read_term_file(twice, FEATURES)
+    assert len(refusal.value.problems) == 2
+    assert "'cuts' stands twice in the object of" in str(refusal.value)
+    assert "'link' stands twice in the object of" in str(refusal.value)
+    wrong = twice.replace(b'"cuts": [1], ', b'"cuts": [1], "cut": 3, ', 1)
+    with pytest.raises(MalformedPackageError, match="'link' stands twice") as refusal:
+        read_term_file(wrong, FEATURES)
+    assert len(refusal.value.problems) == 3
+
+
 def test_all_problems_are_told_at_once() -> None:
     data = changed("terms", 0, "axes", 0, "cuts", to=[2.0, 1.0])
     data["terms"][1]["axes"][0]["categories"] = ["own", "tent"]

@@ -310,7 +310,7 @@ def test_details_that_nobody_can_tell_apart_are_said_to_count_equally() -> None:
     assert names[:3] == ["income_eur_month", "rent_eur_month", "household_size"], "tied ones stand in card order"
     assert [part.strength for part in document.contributions[1:3]] == ["strong", "strong"]
     assert "gleich viel" not in section_text(document_of("refused"), "factors")
-    assert "Equally strong: “Your rent without heating” and “People in your household”." in section_text(
+    assert "Equally strong: “Rent without heating” and “People in the household”." in section_text(
         document_of("tied", "auditor", "en"), "factors"
     )
 

@@ -10,7 +10,7 @@ import pytest
 
 from explainer.app import build_service
 from explainer.demo.run_demo import demo_settings
-from explainer.errors import LogTileNotFoundError, NotAllowedError
+from explainer.errors import BadAccessCodeError, LogTileNotFoundError, NotAllowedError, NotSignedInError
 from explainer.transparency_log.checkpoint import Checkpoint, sign_checkpoint
 from explainer.transparency_log.log_key import load_or_create_log_key
 from explainer.transparency_log.signed_note import NoteSigner
@@ -18,7 +18,10 @@ from explainer.transparency_log.verify import verify_receipt
 from explainer.use_cases.browse_log import LogOverview, browse_log
 from explainer.use_cases.callers import CaseSystem, Staff, Subject
 from explainer.use_cases.finding_aid import LogFilter
+from explainer.use_cases.grant_access import caller_with_bearer_token
+from explainer.use_cases.open_session import open_subject_session, sign_in_staff
 from explainer.use_cases.prove_entry import prove_entry
+from explainer.use_cases.read_log import tile
 from explainer.use_cases.record_decision import record_decision
 from explainer.use_cases.service import Service
 from tests.api.test_record_decision import a_request
@@ -197,3 +200,20 @@ def test_a_text_that_the_city_did_not_sign_proves_nothing(service: Service, text
     assert brought is not None
     assert brought.checkpoint is None
     assert brought.problem
+
+
+def test_anonymous_failures_are_counted_and_never_appended(service: Service) -> None:
+    """Attempts of each kind leave the database as it was."""
+    private = replace(service, settings=service.settings.model_copy(update={"demo": False}))
+    size = size_of(service)
+    for _ in range(10):
+        with pytest.raises(BadAccessCodeError):
+            open_subject_session(private, "KB-XXXX-XXXX", "WRONG")
+        with pytest.raises(NotSignedInError):
+            sign_in_staff(private, "nobody", "wrong")
+        with pytest.raises(NotSignedInError):
+            caller_with_bearer_token(private, "wrong")
+        with pytest.raises(NotSignedInError):
+            tile(private, None, "tile/entries/000.p/1")
+    assert size_of(service) == size
+    assert overview(service).refused_attempts == {"access_code": 10, "password": 10, "token": 10, "log_entries": 10}

@@ -1,7 +1,7 @@
 """The log's keys with the tree sizes they sign, and what witnesses signed.
 
-Revision: 0003
-After: 0002
+Revision: 0004
+After: 0003
 """
 
 import sqlalchemy as sa
@@ -9,8 +9,8 @@ from alembic import op
 
 from explainer.storage.column_types import SEQUENCE_NUMBER
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
