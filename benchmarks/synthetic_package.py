@@ -72,11 +72,11 @@ def _card(model: TrainedModel, slug: str) -> dict[str, Any]:
 def _feature(place: int, name: str, values: np.ndarray) -> dict[str, Any]:
     feature = {
         "name": name,
-        "label": {"de": f"Ihr Messwert {place + 1}", "en": f"Your reading {place + 1}"},
+        "label": {"de": f"Messwert {place + 1}", "en": f"Reading {place + 1}"},
         "kind": "number",
         "unit": {"de": "Punkte", "en": "points"},
         "decimals": 2,
-        "source": {"de": "Ihr Antrag", "en": "your application"},
+        "source": {"de": "Antrag", "en": "application"},
     }
     if place % ACTIONABLE_EVERY == 0:
         lowest, highest = np.round(np.quantile(values, (0.01, 0.99)), 1).tolist()

@@ -3,6 +3,7 @@
 import base64
 import gc
 import hmac
+import logging
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -25,13 +26,17 @@ from explainer.api.unexpected_errors import WithoutWords
 from explainer.errors import ErasedError, SettingsError
 from explainer.resident_memory import give_back_what_only_the_start_needed
 from explainer.settings import Settings, read_server_key
-from explainer.storage.database import SqlDatabase
+from explainer.storage.database import SqlDatabase, newest_epoch
+from explainer.storage.log_epochs import origin_of_epoch
+from explainer.transparency_log.anchor_file import AnchorFile
 from explainer.transparency_log.erasure_list import ErasureList
 from explainer.transparency_log.key_service_client import read_token
 from explainer.transparency_log.key_store import FileKeyStore, KeyStore, ServiceKeyStore
-from explainer.transparency_log.log_key import load_or_create_log_key
+from explainer.transparency_log.log_key import LogKeyFiles, LogKeyHolder
+from explainer.transparency_log.signer_process import SignerSocket
 from explainer.use_cases.decision_vault import SERVICE_KEY_ID, Vault
 from explainer.use_cases.erase import repeat_erasures
+from explainer.use_cases.finding_aid import FindingAid
 from explainer.use_cases.prepared_models import ModelVersionKey, PreparedModels
 from explainer.use_cases.proof_jobs import ProofJobs
 from explainer.use_cases.publish_register import log_refused_models, register_models
@@ -41,11 +46,17 @@ from models.catalogue import Catalogue, bundled_packages_folder
 from models.errors import ModelUnusableError
 from public_pages.pages import mount_pages
 
-LOG_KEY_FILE = "log.key"
-ERASURE_LIST = "anchors/erasures.jsonl"
+ERASURE_LIST = "erasures.jsonl"
 KEY_STORE_FILE = "keys/subject_keys.db"
 SERVER_KEY_FILE = "server.key"
 TABLE_FOLDER = "tables"
+FINDING_AID_FILE = "log_finding_aid"
+ANCHOR_FOLDER = "anchors"
+ANCHOR_FILE = "checkpoints.jsonl"
+OBJECTS_BETWEEN_COLLECTIONS = 20_000
+"""How many objects more than were freed are made before Python looks for garbage in cycles; its own number is 700."""
+
+_LOGGER = logging.getLogger(__name__)
 
 
 def utc_now() -> datetime:
@@ -72,11 +83,13 @@ def build_service(settings: Settings, *, clock: Callable[[], datetime] = utc_now
     except OSError as error:
         raise SettingsError(f"The data folder {folder} cannot be used: {error.strerror}.") from error
     server_key = _server_key(settings)
-    signer = load_or_create_log_key(folder / LOG_KEY_FILE, origin=settings.origin, random_bytes=secrets.token_bytes)
-    database = SqlDatabase(settings.database_url, signer=signer, clock=clock)
+    database = open_database(settings, clock=clock)
     database.migrate()
     database.check_schema()
-    key_store = _key_store(settings, _derived(server_key, "key store"), database)
+    database.check_memory()
+    if database.read_only_reason is not None:
+        _LOGGER.critical("THE LOG IS READ-ONLY. %s", database.read_only_reason)
+    vault = open_vault(settings, database)
     catalogue = Catalogue.load(package_folders(settings))
     models, refused = prepared_models(settings, catalogue)
     service = Service(
@@ -85,10 +98,10 @@ def build_service(settings: Settings, *, clock: Callable[[], datetime] = utc_now
         catalogue=catalogue,
         explained_versions=models,
         refused_versions=refused,
-        vault=Vault(key_store, _derived(server_key, "key names"), os.urandom, erased_at=database.erased_at),
-        erasures=ErasureList(settings.erasure_list_file or folder / ERASURE_LIST),
+        vault=vault,
+        erasures=ErasureList(settings.erasure_list_file or anchor_folder(settings) / ERASURE_LIST),
         server_key=_derived(server_key, "access codes"),
-        log_vkey=signer.vkey,
+        finding_aid=FindingAid(folder / FINDING_AID_FILE),
         clock=clock,
         proof_jobs=ProofJobs(settings.proof_seconds),
     )
@@ -96,6 +109,37 @@ def build_service(settings: Settings, *, clock: Callable[[], datetime] = utc_now
     models.on_refusal = partial(log_refused_models, service)
     register_models(service)
     return service
+
+
+def open_database(settings: Settings, *, clock: Callable[[], datetime] = utc_now) -> SqlDatabase:
+    """Open the database with the keys and the memory of its log; nothing is written yet.
+
+    Args:
+        settings: The settings.
+        clock: Current time, UTC.
+
+    Returns:
+        The database.
+
+    Raises:
+        SettingsError: If database or keys cannot be used.
+    """
+    holder = log_key_holder(settings)
+    origin = origin_of_epoch(settings.origin, newest_epoch(settings.database_url))
+    return SqlDatabase(
+        settings.database_url,
+        signer=holder.first(origin),
+        clock=clock,
+        signer_of=holder.signer,
+        anchors=AnchorFile(anchor_folder(settings) / ANCHOR_FILE),
+    )
+
+
+def log_key_holder(settings: Settings) -> LogKeyHolder:
+    """Who holds the log's private keys: files in the data folder, or a process behind a socket."""
+    if settings.log_signer_socket is not None:
+        return SignerSocket(settings.log_signer_socket)
+    return LogKeyFiles(settings.data_folder, secrets.token_bytes)
 
 
 def prepared_models(
@@ -138,12 +182,16 @@ def application_of(service: Service) -> ASGIApp:
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
         # What exists now lives as long as the process: the collector need not look at it again.
+        # And what a request makes is gone with it, mostly without the collector's help.
         gc.collect()
         gc.freeze()
+        thresholds = gc.get_threshold()
+        gc.set_threshold(OBJECTS_BETWEEN_COLLECTIONS)
         give_back_what_only_the_start_needed()
         if service.proof_jobs is not None:
             service.proof_jobs.start()
         yield
+        gc.set_threshold(*thresholds)
         gc.unfreeze()
         if service.proof_jobs is not None:
             service.proof_jobs.close()
@@ -173,6 +221,29 @@ def package_folders(settings: Settings) -> list[Path]:
     if missing:
         raise SettingsError(f"These package folders do not exist: {', '.join(map(str, missing))}.")
     return folders
+
+
+def anchor_folder(settings: Settings) -> Path:
+    """Where the log's memory lies."""
+    return settings.anchor_folder or settings.data_folder / ANCHOR_FOLDER
+
+
+def open_vault(settings: Settings, database: SqlDatabase) -> Vault:
+    """Open the key store.
+
+    Args:
+        settings: The settings.
+        database: The database whose records are sealed under its keys.
+
+    Returns:
+        The vault.
+
+    Raises:
+        SettingsError: If the key store is missing where there are sealed records, or the server key does not fit it.
+    """
+    server_key = _server_key(settings)
+    key_store = _key_store(settings, _derived(server_key, "key store"), database)
+    return Vault(key_store, _derived(server_key, "key names"), os.urandom, erased_at=database.erased_at)
 
 
 def _key_store(settings: Settings, master_key: bytes, database: SqlDatabase) -> KeyStore:

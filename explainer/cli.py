@@ -5,6 +5,8 @@ import logging
 import os
 import secrets
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -15,13 +17,16 @@ from rich.console import Console
 from rich.progress import Progress
 
 from explainer.api.access_log import write_lines_as_they_are
-from explainer.app import LOG_KEY_FILE, build_service, create_app, package_folders, prepared_models
+from explainer.app import build_service, create_app, log_key_holder, open_database, package_folders, prepared_models
+from explainer.backup import back_up, back_up_keys, restore, serving
 from explainer.erasure_commands import add_erasure_commands
 from explainer.errors import SettingsError
 from explainer.explain_command import explain
 from explainer.key_service_command import key_service
 from explainer.settings import Settings, load_settings
-from explainer.transparency_log.log_key import load_or_create_log_key
+from explainer.storage.database import listed_log_keys
+from explainer.transparency_log.log_key import LogKeyFiles
+from explainer.transparency_log.signer_process import SignerServer
 from explainer.transparency_log.verify import (
     NotVerifiedError,
     fetcher_for,
@@ -31,7 +36,9 @@ from explainer.transparency_log.verify import (
     verify_log,
 )
 from explainer.use_cases.grant_access import add_case_system, add_staff
+from explainer.use_cases.records import LogKeyRecord
 from explainer.use_cases.replay_explanation import ids_to_replay, replay_explanation
+from explainer.use_cases.rotate_log_key import begin_key_rotation, end_key_rotation
 from explainer.use_cases.write_bundle import write_bundle
 from models.catalogue import Catalogue
 from models.errors import KlarbescheidError
@@ -61,12 +68,11 @@ def main() -> None:
         sys.exit(1)
 
 
-def _own_vkey() -> str:
-    settings = _settings()
-    path = settings.data_folder / LOG_KEY_FILE
-    if not path.exists():
-        raise SettingsError(f"There is no log key {path} yet; it is made at the first start.")
-    return load_or_create_log_key(path, origin=settings.origin, random_bytes=secrets.token_bytes).vkey
+def _own_keys() -> Sequence[LogKeyRecord]:
+    keys = listed_log_keys(_settings().database_url)
+    if not keys:
+        raise SettingsError("There is no log key yet; it is made at the first start.")
+    return keys
 
 
 def _read(path: Path) -> bytes:
@@ -86,7 +92,8 @@ def serve() -> None:
     settings = _settings()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     write_lines_as_they_are()
-    uvicorn.run(create_app(settings), host=settings.host, port=settings.port, access_log=False, server_header=False)
+    with serving(settings):
+        uvicorn.run(create_app(settings), host=settings.host, port=settings.port, access_log=False, server_header=False)
 
 
 @app.command()
@@ -131,6 +138,43 @@ def replay(
         raise typer.Exit(1)
 
 
+@app.command("backup")
+def backup(folder: Annotated[Path, typer.Argument(help="A new folder.")]) -> None:
+    """Copy the database while the service runs; no key is in the copy."""
+    made = back_up(_settings(), folder)
+    typer.echo(f"Copied to {folder}: a log of {made.checkpoint.splitlines()[1]} entries. It holds no keys.")
+
+
+@app.command("backup-keys")
+def backup_keys(
+    folder: Annotated[Path, typer.Argument(help="A new folder, apart from the other backup.")],
+) -> None:
+    """Copy the keys of persons and of the log; keep the copy apart, and only for a short time."""
+    back_up_keys(_settings(), folder)
+    typer.echo(f"Keys copied to {folder}. Delete this copy when the next one is made: erased people live on in it.")
+
+
+@app.command("restore")
+def restore_backup(
+    folder: Annotated[Path, typer.Argument(help="What backup or backup-keys made.")],
+    *,
+    new_epoch: Annotated[
+        bool, typer.Option("--new-epoch", help="The copy is older than what was released: go on as a new log.")
+    ] = False,
+) -> None:
+    """Put a backup back; an older log never silently takes the place of a newer one."""
+    restored = restore(_settings(), folder, new_epoch=new_epoch)
+    if restored.kind == "keys":
+        typer.echo("The keys are back. What was erased since is erased again at the next start.")
+    else:
+        typer.echo(f"The database is back with {restored.entries} log entries.")
+    if restored.new_origin is not None:
+        typer.echo(
+            f"{restored.lost} released entries are lost. The log goes on as {restored.new_origin}; publish its key:"
+        )
+        vkey()
+
+
 @models_app.command("check")
 def check_models(slugs: Annotated[list[str] | None, typer.Argument()] = None, *, as_json: AsJson = False) -> None:
     """Verify model packages: files, card, and that runtime, our tree reader and the original agree."""
@@ -171,7 +215,8 @@ def verify(
     token = _read(token_file).decode().strip() if token_file else None
     old_checkpoint = _read(old) if old else None
     place = address or f"{_settings().base_url}/log"
-    key = vkey or _own_vkey()
+    # Retired keys too: an older checkpoint may be signed by one of them.
+    key = vkey or " ".join(record.vkey for record in _own_keys())
     try:
         verified = verify_log(fetcher_for(place, token=token), key, old_checkpoint)
         open_file = opener_for(place)
@@ -214,8 +259,41 @@ def bundle(
 
 @log_app.command("vkey")
 def vkey() -> None:
-    """Print the public key of this installation's log."""
-    typer.echo(_own_vkey())
+    """Print the public key of this installation's log; both, one on a line, while a key is being replaced."""
+    for key in _own_keys():
+        if key.to_size is None:
+            typer.echo(key.vkey)
+
+
+@log_app.command("rotate-key")
+def rotate_key(
+    *, finish: Annotated[bool, typer.Option("--finish", help="End the overlap: the older key signs no more.")] = False
+) -> None:
+    """Replace the log's key: checkpoints carry both signatures until the replacement is finished."""
+    settings = _settings()
+    service = build_service(settings)
+    if finish:
+        typer.echo(f"Retired, keep it published for old checkpoints: {end_key_rotation(service)}")
+    else:
+        typer.echo(f"New key, publish it: {begin_key_rotation(service, log_key_holder(settings))}")
+        typer.echo("Both keys sign now. When everybody has the new one: explainer log rotate-key --finish")
+
+
+@log_app.command("signer")
+def signer(
+    socket: Annotated[Path, typer.Argument(help="Unix socket to make; EXPLAINER_LOG_SIGNER_SOCKET names it.")],
+    folder: Annotated[Path, typer.Argument(help="Folder with the log's key files; made when it is missing.")],
+) -> None:
+    """Hold the log's keys in this process, and sign what the service asks for; ends with Ctrl+C."""
+    with SignerServer(socket, LogKeyFiles(folder, secrets.token_bytes)) as server, suppress(KeyboardInterrupt):
+        typer.echo(f"Signing for whoever may open {socket}.")
+        server.serve_forever()
+
+
+@log_app.command("begin-anchors")
+def begin_anchors() -> None:
+    """Begin a new anchor file where the old one is lost; only if this database is surely the newest there was."""
+    typer.echo(f"The log's memory begins anew with {open_database(_settings()).begin_memory()} entries.")
 
 
 @staff_app.command("add")

@@ -77,12 +77,14 @@ def export_subject(
     case_system: CaseSystemName = None,
 ) -> None:
     """Write a copy of everything held about a person (GDPR Art. 15): JSON, and HTML to read in German and English."""
+    if out.exists():
+        raise SettingsError(f"{out} exists already; name a folder that does not.")
     service = _service()
+    export = gather_subject_data(service, subject_reference, case_system=case_system)
     try:
         out.mkdir(mode=0o700)
     except OSError as error:
         raise SettingsError(f"The folder {out} cannot be made: {error.strerror}.") from error
-    export = gather_subject_data(service, subject_reference, case_system=case_system)
     cards = cards_of(service, export)
     written = {"data.json": json.dumps(export, ensure_ascii=False, indent=2)}
     for language in LANGUAGES:

@@ -15,6 +15,7 @@
     ├─ SealingError                      ErasedError
     ├─ TracesNotTakenError               the collector did not acknowledge; ask again
     ├─ LogIntegrityError                 fatal: stop appending, page someone
+    │                                    LogReadOnlyError, AnchorError: what is remembered outside the database
     └─ SettingsError                     the administrator can mend it before start
 
 HTTP status and page text are decided in two tables at the edge: ``explainer/api/problem_details.py`` and
@@ -240,6 +241,18 @@ class LogIntegrityError(KlarbescheidError):
     """The log contradicts itself: nothing more may be appended."""
 
     code: ClassVar[str] = "log_integrity"
+
+
+class LogReadOnlyError(LogIntegrityError):
+    """Database and memory of the log contradict each other: nothing is signed, appended or explained."""
+
+    code: ClassVar[str] = "log_read_only"
+
+
+class AnchorError(LogIntegrityError):
+    """The memory of the log cannot be read or written: nothing that rests on it may leave."""
+
+    code: ClassVar[str] = "log_memory"
 
 
 class SettingsError(KlarbescheidError):

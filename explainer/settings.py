@@ -67,6 +67,16 @@ class Settings(BaseModel):
         description="List of what was erased, so that a restored copy brings nobody back; put it on another volume. "
         "anchors/erasures.jsonl in the data folder when empty.",
     )
+    log_signer_socket: Path | None = Field(
+        default=None,
+        description="Unix socket of a process that holds the log's keys (explainer log signer); a file in the data "
+        "folder when empty.",
+    )
+    anchor_folder: Path | None = Field(
+        default=None,
+        description="Folder for what must outlive the database: the checkpoints that were released. Best on another "
+        "volume; anchors/ in the data folder when empty.",
+    )
     demo: bool = Field(default=False, description="Demo city: makes its own secrets and publishes its log entries.")
     public_log_entries: bool = Field(
         default=False, description="Whether anyone may read log entries (always in the demo); else auditors only."

@@ -17,6 +17,7 @@ from explainer.errors import (
     ExplanationNotFoundError,
     IdempotencyConflictError,
     LogIntegrityError,
+    LogReadOnlyError,
     LogTileNotFoundError,
     NotAllowedError,
     NotFoundError,
@@ -192,6 +193,15 @@ PAGE_ERRORS: Mapping[type[KlarbescheidError], PageError] = {
         (
             message("The log contradicts itself. So we record nothing and explain nothing until it is repaired."),
             message("The city is informed."),
+        ),
+    ),
+    LogReadOnlyError: PageError(
+        503,
+        message("We explain nothing at the moment"),
+        (
+            message("Every explanation is noted in a log that nobody can change unseen."),
+            message("Something is wrong with this log: it does not fit what it was before."),
+            message("So we stop until the city has cleared this up. Please try again later or call us."),
         ),
     ),
     TracesNotTakenError: PageError(

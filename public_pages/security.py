@@ -46,6 +46,8 @@ _HTTPS_ONLY: Mapping[str, str] = {"Strict-Transport-Security": "max-age=31536000
 
 def is_personal(path: str) -> bool:
     """Whether a page may show something about one person, in whatever language."""
+    if not any(start in path for start in PERSONAL_PATHS):
+        return False
     page = without_language(path)
     return any(page == start or page.startswith(f"{start}/") for start in PERSONAL_PATHS)
 
@@ -68,9 +70,9 @@ def _headers(*, personal: bool, https_only: bool) -> dict[str, str]:
 
 
 @cache
-def _as_sent(*, personal: bool, https_only: bool) -> tuple[tuple[bytes, bytes], ...]:
+def _as_sent(*, personal: bool, https_only: bool) -> Mapping[bytes, bytes]:
     headers = _headers(personal=personal, https_only=https_only)
-    return tuple((name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items())
+    return {name.lower().encode("latin-1"): value.encode("latin-1") for name, value in headers.items()}
 
 
 class SecurityHeaders:
@@ -94,9 +96,8 @@ class SecurityHeaders:
         async def send_with_headers(sent: Message) -> None:
             if sent["type"] == "http.response.start":
                 ours = _as_sent(personal=is_personal(scope["path"]), https_only=self.https_only)
-                names = {name for name, _ in ours}
-                sent["headers"] = [header for header in sent.get("headers", ()) if header[0].lower() not in names]
-                sent["headers"] += ours
+                theirs = [header for header in sent.get("headers", ()) if header[0].lower() not in ours]
+                sent["headers"] = [*theirs, *ours.items()]
             await send(sent)
 
         await self.app(scope, receive, send_with_headers)

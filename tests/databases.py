@@ -19,6 +19,7 @@ import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from explainer.storage.database import SqlDatabase
+from explainer.transparency_log.anchor_file import AnchorFile
 from explainer.transparency_log.signed_note import NoteSigner
 
 LOG_SIGNER = NoteSigner("log.example/test-city", Ed25519PrivateKey.from_private_bytes(bytes(range(32))))
@@ -37,9 +38,9 @@ class TestDatabases(Protocol):
         """URL of a new database with all tables and an empty log."""
 
 
-def open_database(url: str) -> SqlDatabase:
+def open_database(url: str, *, anchors: AnchorFile | None = None) -> SqlDatabase:
     """A database object with the tests' log key and a clock that stands still."""
-    return SqlDatabase(url, signer=LOG_SIGNER, clock=lambda: MOMENT)
+    return SqlDatabase(url, signer=LOG_SIGNER, clock=lambda: MOMENT, anchors=anchors)
 
 
 class SqliteFiles:

@@ -123,8 +123,9 @@ class RegisterEntryAnswer(BaseModel):
 class Health(BaseModel):
     """Whether the process is up, or ready to serve."""
 
-    status: Literal["ok", "not_ready"]
+    status: Literal["ok", "not_ready", "read_only"]
     models: dict[str, str] = Field(default_factory=dict)
+    log_problem: str | None = None
 
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {

@@ -31,6 +31,8 @@ STATUS_OF: dict[type[KlarbescheidError], tuple[int, str]] = {
     ),
     errors.VerificationError: (422, "What was sent cannot be verified."),
     errors.SealingError: (500, "Sealed data could not be opened."),
+    errors.LogReadOnlyError: (503, "The log is read-only: nothing is recorded or explained until it is mended."),
+    errors.AnchorError: (503, "The log's memory cannot be used; nothing leaves until it is mended."),
     errors.TracesNotTakenError: (503, "The register of processings did not answer."),
     errors.LogIntegrityError: (503, "The log does not hold; nothing is recorded until it is mended."),
     errors.SettingsError: (500, "The service is not set up correctly."),

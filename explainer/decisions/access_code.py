@@ -7,7 +7,6 @@ import hmac
 import re
 import secrets
 from collections.abc import Callable
-from hashlib import sha256
 
 ALPHABET = "23456789ABCDEFGHJKMNPQRSTVWXYZ"
 """30 signs: without 0 and O, 1, I and L, and U, which people misread or mistype."""
@@ -72,7 +71,7 @@ def code_digest(reference: str, code: str, server_key: bytes) -> bytes:
     Returns:
         HMAC-SHA256 (RFC 2104), 32 bytes.
     """
-    return hmac.new(server_key, f"{reference}\n{normalise_code(code)}".encode(), sha256).digest()
+    return hmac.digest(server_key, f"{reference}\n{normalise_code(code)}".encode(), "sha256")
 
 
 def code_fits(reference: str, code: str, server_key: bytes, stored: bytes | None) -> bool:

@@ -15,11 +15,13 @@ from explainer.recourse.moves import FeatureMoves, MoveTable
 from explainer.recourse.raw_forest import raw_forest_of
 from explainer.recourse.score_profile import ForestProfile
 from explainer.recourse.target import Target
+from explainer.recourse.term_cells import cells_of_terms
 from explainer.recourse.value_grid import MAX_VALUES, values_shown
 from models.constraints import moved_along
 from models.features import FLOAT32_MAX, Feature
 from models.forest import Forest
 from models.package import ModelPackage
+from models.term_model import TermModel
 
 MAX_ASKED_VALUES = 200
 """Values tried per feature at first where the model itself has to be asked for each."""
@@ -86,7 +88,9 @@ class SearchSpace:
         position = {name: place for place, name in enumerate(card.feature_names)}
         cells = _cells_of(package)
         if cells is not None and cells.many:
-            ForestProfile.of(cells, rows[0]).score  # noqa: B018 -- compiles, so that nobody waits for it later
+            profile = ForestProfile.of(cells, rows[0])
+            # Compiles both ways to score, so that nobody waits for it later.
+            _ = profile.score, profile.moved(0, float(rows[0, 0])).score
         space = cls(
             package=package,
             cells=cells,
@@ -131,9 +135,10 @@ class SearchSpace:
     @cached_property
     def _where_missing(self) -> Callable[[tuple[int, ...]], "SearchSpace"]:
         def made(missing: tuple[int, ...]) -> "SearchSpace":
-            trees = self.package.forest
-            # Behind preprocessing nobody knows where a missing value goes; without cells the model itself is asked.
-            forest = None if trees.encoding is not None else asking_for_missing(trees, missing)
+            reading = self.package.reading
+            is_plain = isinstance(reading, Forest) and reading.encoding is None
+            forest = asking_for_missing(self.package.forest, missing) if is_plain else None
+            # Behind preprocessing nobody knows where a missing value goes. Without cells the model itself is asked.
             space = replace(self, cells=None if forest is None else ForestCells.of(forest))
             _ = space.action_moves, space.allowed_moves, space.disputable_moves
             return space
@@ -342,6 +347,8 @@ def typical_spread(values: Numbers, weights: Numbers) -> float:
 
 def _cells_of(package: ModelPackage) -> ForestCells | None:
     # Of several classes no single sum of leaves says which one wins.
+    if package.n_scores == 1 and isinstance(package.reading, TermModel):
+        return cells_of_terms(package.reading)
     return _cells_of_raw_features(package) if package.n_scores == 1 else None
 
 

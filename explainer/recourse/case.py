@@ -14,6 +14,7 @@ from explainer.recourse.moves import Moves
 from explainer.recourse.score_profile import AdditiveProfile, AskedProfile, ForestProfile, ScoreProfile
 from explainer.recourse.target import Target
 from models.constraints import Constraint, respected_on_rows
+from models.forest import Forest
 from models.linear_model import LinearModel, PointsTable
 from models.statutory_rules import fired_on_rows
 
@@ -215,9 +216,10 @@ class Case:
 
     def scores_of_rows(self, rows: Numbers) -> Numbers:
         """Score whole rows, shape (n_rows, n_features); additive scores."""
-        if self.space.cells is None:
+        reading = self.space.package.reading
+        if self.space.cells is None or not isinstance(reading, Forest):
             return self._asked(rows)
-        return self.space.package.forest.additive_score(rows)
+        return reading.additive_score(rows)
 
     def _asked(self, rows: Numbers) -> Numbers:
         return self.target.leading(self.space.package.model.additive_score(rows))

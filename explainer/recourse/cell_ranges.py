@@ -54,7 +54,7 @@ class CellRanges:
         return len(self.cell) - 1
 
 
-def cells_between(splits: NDArray[np.float32], allowed: AllowedRange) -> tuple[Numbers, Numbers]:
+def cells_between(splits: NDArray[np.floating], allowed: AllowedRange) -> tuple[Numbers, Numbers]:
     """Cut a range where the model's comparisons change, without leaving out a single 64-bit number.
 
     Args:
@@ -64,11 +64,14 @@ def cells_between(splits: NDArray[np.float32], allowed: AllowedRange) -> tuple[N
     Returns:
         Lowest and highest value of each cell, ascending, both inside the cell.
     """
-    # The model rounds to 32 bits first, so a cell begins half-way to the next 32-bit number above its split.
-    with np.errstate(over="ignore"):
-        split, following = splits.astype(np.float64), np.nextafter(splits, np.float32(np.inf)).astype(np.float64)
-        middle = split + (following - split) / 2
-        first_above = np.where(middle.astype(np.float32) > splits, middle, np.nextafter(middle, np.inf))
+    if splits.dtype == np.float64:
+        first_above = np.nextafter(splits, np.inf)
+    else:
+        # The model rounds to 32 bits first, so a cell begins half-way to the next 32-bit number above its split.
+        with np.errstate(over="ignore"):
+            split, following = splits.astype(np.float64), np.nextafter(splits, np.float32(np.inf)).astype(np.float64)
+            middle = split + (following - split) / 2
+            first_above = np.where(middle.astype(np.float32) > splits, middle, np.nextafter(middle, np.inf))
     inside = first_above[(first_above > allowed.low) & (first_above <= allowed.high)]
     lows = np.concatenate([[allowed.low], inside])
     highs = np.concatenate([np.nextafter(inside, -np.inf), [allowed.high]])

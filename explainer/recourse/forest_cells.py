@@ -31,7 +31,8 @@ class ForestCells:
     numbered through: cell j of feature f has the number ``first_cell[f] + j``.
 
     Attributes:
-        splits: For each feature its thresholds, ascending, float32; cell j ends with the j-th, included.
+        splits: For each feature its thresholds, ascending; cell j ends with the j-th, included. They are 32-bit numbers
+            for trees and 64-bit ones for tables, and values are rounded likewise before they are compared.
         all_splits: The same in one row.
         first_split: Shape (n_features + 1,), where each feature's begin there.
         first_cell: Shape (n_features + 1,), number of each feature's first cell; behind each feature's last cell one
@@ -49,8 +50,8 @@ class ForestCells:
         base_value: Added to the leaves of every row.
     """
 
-    splits: tuple[NDArray[np.float32], ...]
-    all_splits: NDArray[np.float32]
+    splits: tuple[NDArray[np.floating], ...]
+    all_splits: NDArray[np.floating]
     first_split: Positions
     first_cell: Positions
     low: NDArray[np.signedinteger]
@@ -78,7 +79,22 @@ class ForestCells:
         if forest.encoding is not None:
             return None
         splits = _thresholds(forest)
-        path = _Path.of(forest, splits)
+        return cls.of_paths(LeafPaths.of(forest, splits), splits, base_value=forest.base_value)
+
+    @classmethod
+    def of_paths(
+        cls, path: "LeafPaths", splits: tuple[NDArray[np.floating], ...], *, base_value: float
+    ) -> "ForestCells":
+        """Lay out leaves of which it is known what leads to them.
+
+        Args:
+            path: What leads to each leaf.
+            splits: As :attr:`splits`.
+            base_value: Added to the leaves of every row.
+
+        Returns:
+            The cells.
+        """
         order = np.argsort(path.feature * path.n_leaves + path.leaf, kind="stable")
         starts = np.flatnonzero(np.diff((path.feature * path.n_leaves + path.leaf)[order], prepend=-1))
         low, high = path.low[order], path.high[order]
@@ -102,13 +118,13 @@ class ForestCells:
             high=high[kept].astype(kind),
             leaf=leaf,
             feature=feature.astype(np.int32),
-            first_demand=np.searchsorted(feature, np.arange(forest.n_features + 1)),
+            first_demand=np.searchsorted(feature, np.arange(len(splits) + 1)),
             by_leaf=by_leaf,
             place=np.argsort(by_leaf).astype(np.int32),
             first_by_leaf=np.searchsorted(leaf[by_leaf], np.arange(int((~dead).sum()) + 1)),
             value=path.value[~dead],
             tree=path.tree[~dead],
-            base_value=forest.base_value,
+            base_value=base_value,
         )
 
     @cached_property
@@ -143,7 +159,7 @@ class ForestCells:
         Missing values lie behind all splits, as :mod:`explainer.recourse.missing_cells` wants them.
         """
         with np.errstate(over="ignore"):
-            values = row.astype(np.float32)
+            values = row.astype(self.all_splits.dtype)
         if self.many:
             from explainer.recourse.profile_kernel import find_cells  # noqa: PLC0415 -- loads numba
 
@@ -156,7 +172,7 @@ class ForestCells:
     def cells_of_values(self, position: int, values: Numbers) -> Positions:
         """Number the cells in which values of one feature lie, within the feature."""
         with np.errstate(over="ignore"):
-            numbers: Positions = np.searchsorted(self.splits[position], values.astype(np.float32))
+            numbers: Positions = np.searchsorted(self.splits[position], values.astype(self.all_splits.dtype))
         return numbers
 
     def demands_of(self, leaves: Positions) -> Positions:
@@ -169,8 +185,17 @@ class ForestCells:
 
 
 @dataclass(frozen=True)
-class _Path:
-    """Every comparison on the path to every leaf, as the cells of one feature that pass it."""
+class LeafPaths:
+    """Every comparison on the path to every leaf, as the cells of one feature that pass it.
+
+    Attributes:
+        feature: Shape (n_comparisons,).
+        leaf: Shape (n_comparisons,), to which leaf it leads.
+        low: Shape (n_comparisons,), first cell that passes.
+        high: Shape (n_comparisons,), last cell that passes.
+        value: Shape (n_leaves,), what each leaf adds; (n_leaves, n_classes) for several classes.
+        tree: Shape (n_leaves,), tree of each leaf, ascending.
+    """
 
     feature: Positions
     leaf: Positions
@@ -181,10 +206,12 @@ class _Path:
 
     @property
     def n_leaves(self) -> int:
+        """Number of leaves."""
         return len(self.value)
 
     @classmethod
-    def of(cls, forest: Forest, splits: Sequence[NDArray[np.float32]]) -> "_Path":
+    def of(cls, forest: Forest, splits: Sequence[NDArray[np.float32]]) -> "LeafPaths":
+        """Read the paths of a forest whose trees compare raw features, given all thresholds of each feature."""
         sizes = np.array([len(tree.left) for tree in forest.trees])
         offset = np.repeat(np.cumsum(sizes) - sizes, sizes)
         left, right, feature, threshold, value = (

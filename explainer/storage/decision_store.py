@@ -184,7 +184,13 @@ class SqlDecisionStore:
         explanations = self._connection.execute(
             sa.select(sa.func.count())
             .select_from(explanation)
-            .where(explanation.c.model_slug == model_slug, explanation.c.asked_by == "subject")
+            .where(
+                explanation.c.model_slug == model_slug,
+                # A subject asks about a decision. Who asked stands behind the sealed bytes, which need not be read of
+                # explanations that are about none.
+                explanation.c.decision_reference.is_not(None),
+                explanation.c.asked_by == "subject",
+            )
         ).scalar_one()
         return DecisionCounts(
             decisions=sum(number for _, number, _, _ in groups),

@@ -14,7 +14,6 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.types import TypeEngine
 
 from explainer.storage.column_types import StorableText, refuse_unstorable
 
@@ -53,7 +52,7 @@ class DriverSelect:
             sqlalchemy.exc.DBAPIError: The engine refused it.
         """
         text = self.text(connection.dialect)
-        rows: Sequence[Sequence[Any]] = _executed(connection, text.sql, text.values(parameters)).fetchall()
+        rows: Sequence[Sequence[Any]] = execute(connection, text.sql, text.values(parameters)).fetchall()
         return rows
 
     def text(self, dialect: Dialect) -> "SelectText":
@@ -112,13 +111,19 @@ class DriverInsert:
         text = self._texts.get(connection.dialect.name) or self._text(connection.dialect)
         for start in range(0, len(rows), ROWS_AT_ONCE):
             chunk = rows[start : start + ROWS_AT_ONCE]
-            _executed(connection, text.sql(len(chunk)), text.values(chunk))
+            execute(connection, text.sql(len(chunk)), text.values(chunk))
 
     def _text(self, dialect: Dialect) -> "_InsertText":
         values = {column.name: sa.bindparam(None, type_=column.type) for column in self._columns}
         compiled = str(self._insert.values(values).compile(dialect=_positional(dialect)))
         head, _, one_row = compiled.rpartition(" VALUES ")
-        text = _InsertText(head, one_row, [_converter(column.type, dialect) for column in self._columns])
+        texts, converters = [], []
+        for place, column in enumerate(self._columns):
+            if isinstance(column.type, StorableText):
+                texts.append(place)
+            elif convert := column.type.dialect_impl(dialect).bind_processor(dialect):
+                converters.append((place, convert))
+        text = _InsertText(head, one_row, len(self._columns), texts, converters)
         self._texts[dialect.name] = text
         return text
 
@@ -127,38 +132,42 @@ class DriverInsert:
 class _InsertText:
     head: str
     one_row: str
-    converters: Sequence[Callable[[Sequence[Any]], Sequence[Any]] | None]
+    width: int
+    texts: Sequence[int]
+    converters: Sequence[tuple[int, Callable[[Any], Any]]]
 
     def sql(self, rows: int) -> str:
         return f"{self.head} VALUES {', '.join([self.one_row] * rows)}"
 
     def values(self, rows: Sequence[Sequence[Any]]) -> list[Any]:
-        # Column by column, because most columns need no look at each single value.
-        columns = [
-            values if convert is None else convert(values)
-            for convert, values in zip(self.converters, zip(*rows, strict=True), strict=True)
-        ]
-        return list(chain.from_iterable(zip(*columns, strict=True)))
-
-
-def _converter(kind: TypeEngine[Any], dialect: Dialect) -> Callable[[Sequence[Any]], Sequence[Any]] | None:
-    if isinstance(kind, StorableText):
-        return _storable_texts
-    convert = kind.dialect_impl(dialect).bind_processor(dialect)
-    return None if convert is None else lambda values: [convert(value) for value in values]
-
-
-def _storable_texts(values: Sequence[str | None]) -> Sequence[str | None]:
-    # A character that cannot be stored is one in the joined text, too.
-    refuse_unstorable("\n".join(filter(None, values)))
-    return values
+        # Texts are looked at together: what cannot be stored in one of them cannot be stored in all of them, joined.
+        refuse_unstorable("\n".join([row[place] for row in rows for place in self.texts if row[place]]))
+        values = list(chain.from_iterable(rows))
+        if len(values) != len(rows) * self.width:
+            raise ValueError(f"each row needs {self.width} values")
+        for place, convert in self.converters:
+            values[place :: self.width] = [convert(value) for value in values[place :: self.width]]
+        return values
 
 
 def _positional(dialect: Dialect) -> Dialect:
     return type(dialect)(paramstyle=_POSITIONAL[dialect.name])  # type: ignore[call-arg]
 
 
-def _executed(connection: sa.Connection, sql: str, values: list[Any]) -> Any:
+def execute(connection: sa.Connection, sql: str, values: Sequence[Any] = ()) -> Any:
+    """Hand a statement to the driver.
+
+    Args:
+        connection: In whose transaction.
+        sql: The statement, with the driver's marks for values.
+        values: What the driver puts in their places.
+
+    Returns:
+        The driver's cursor.
+
+    Raises:
+        sqlalchemy.exc.DBAPIError: The engine refused it.
+    """
     driver: Any = connection.connection.driver_connection
     dbapi = connection.dialect.loaded_dbapi
     try:

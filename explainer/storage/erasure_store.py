@@ -62,12 +62,25 @@ class SqlErasureStore:
         if new:
             self._connection.execute(sa.insert(erased_key), new)
 
-    def empty(self, key_ids: Sequence[str]) -> None:
+    def log_entries_under(self, key_ids: Sequence[str]) -> Sequence[str]:
+        """Ids of the log entries whose private part is sealed under these keys; reads through the whole log."""
+        return [
+            entry_id
+            for some in _in_parts(key_ids)
+            for entry_id in self._connection.execute(
+                sa.select(log_sealed.c.entry_id).where(log_sealed.c.key_id.in_(some))
+            ).scalars()
+        ]
+
+    def empty(self, key_ids: Sequence[str], log_entries: Sequence[str]) -> None:
         """Remove everything that was sealed under keys, and what says whose it was; rows that prove something stay.
 
         Args:
             key_ids: Names of erased keys.
+            log_entries: Ids of the log entries whose private part goes.
         """
+        for some in _in_parts(log_entries):
+            self._connection.execute(sa.delete(log_sealed).where(log_sealed.c.entry_id.in_(some)))
         for some in _in_parts(key_ids):
             references = sa.select(decision.c.reference).where(decision.c.key_id.in_(some)).scalar_subquery()
             for statement in (
@@ -85,7 +98,6 @@ class SqlErasureStore:
                 )
                 .values(sealed=b""),
                 sa.delete(answer).where(answer.c.key_id.in_(some)),
-                sa.delete(log_sealed).where(log_sealed.c.key_id.in_(some)),
                 sa.delete(session).where(session.c.kind == "subject", session.c.belongs_to.in_(references)),
                 sa.update(decision)
                 .where(decision.c.key_id.in_(some))

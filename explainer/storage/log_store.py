@@ -1,22 +1,30 @@
 """The log in SQL, as one transaction sees it."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from explainer.storage.driver_statements import DriverInsert
-from explainer.storage.log_integration import StoredCheckpoint, checkpoint_to_append_to, integrate, newest_checkpoint
+from explainer.storage.log_epochs import INDEXES, first_row
+from explainer.storage.log_integration import (
+    StoredCheckpoint,
+    add_log_key,
+    integrate,
+    newest_checkpoint,
+    retire_log_key,
+)
+from explainer.storage.log_signers import LogSigners, log_keys
 from explainer.storage.right_edge import RightEdge
 from explainer.storage.rows import record_from
 from explainer.storage.tables import log_entry, log_leaf, log_sealed
 from explainer.storage.tile_reader import SqlTileReader
 from explainer.transparency_log.log_entry import LogEntry
 from explainer.transparency_log.merkle import leaf_hash
-from explainer.transparency_log.signed_note import NoteSigner
 from explainer.transparency_log.tiles import check_leaf_size
-from explainer.use_cases.records import LogRecord, PreparedEntry
+from explainer.use_cases.records import LogKeyRecord, LogRecord, PreparedEntry
 
 _ENTRIES = DriverInsert(log_entry, "seq", "entry_id", "event", "system", "at", "leaf_hash")
 _LEAVES = DriverInsert(log_leaf, "seq", "leaf")
@@ -31,20 +39,30 @@ class SqlLogStore:
 
     Args:
         connection: The unit of work's connection.
-        signer: The log's key.
+        signers: The log's keys.
         edge: What this process remembers of the tree.
-        take_lock: Waits for other writers of the log; None in a read-only unit of work.
+        take_lock: Waits for other writers of the log and gives the checkpoint to append to; None in a read-only unit of
+            work.
+        epoch: Which epoch to read; the current one when None.
     """
 
     def __init__(
-        self, connection: Connection, signer: NoteSigner, edge: RightEdge, take_lock: Callable[[], None] | None
+        self,
+        connection: Connection,
+        signers: LogSigners,
+        edge: RightEdge,
+        take_lock: Callable[[], StoredCheckpoint] | None,
+        epoch: int | None = None,
     ) -> None:
         self._connection = connection
-        self._signer = signer
+        self._signers = signers
         self._edge = edge
         self._take_lock = take_lock
         self._before: StoredCheckpoint | None = None
         self._pending_hashes: list[bytes] = []
+        self._signed: str | None = None
+        self._epoch = epoch
+        self._only_epoch = epoch
 
     def append(self, entry: LogEntry, *, sealed: bytes, key_id: str, at: datetime) -> LogRecord:
         """Append one entry with its sealed private part.
@@ -85,13 +103,15 @@ class SqlLogStore:
             RuntimeError: The unit of work is read-only.
             sqlalchemy.exc.IntegrityError: See :meth:`append`.
         """
-        first = self._size_when_locked() + self.pending
+        before = self._locked()
+        first, first_of_epoch = before.size + self.pending, first_row(before.epoch)
         records = [_record(first + place, prepared) for place, prepared in enumerate(entries)]
+        rows = [(first_of_epoch + one.index, one) for one in records]
         _ENTRIES.insert(
             self._connection,
-            [(one.index, one.entry_id, one.event, one.system, one.at, one.leaf_hash) for one in records],
+            [(row, one.entry_id, one.event, one.system, one.at, one.leaf_hash) for row, one in rows],
         )
-        _LEAVES.insert(self._connection, [(one.index, one.leaf) for one in records])
+        _LEAVES.insert(self._connection, [(row, one.leaf) for row, one in rows])
         _SEALED.insert(self._connection, [(one.entry.id, one.key_id, one.sealed) for one in entries])
         self._pending_hashes += [one.leaf_hash for one in records]
         return records
@@ -114,40 +134,78 @@ class SqlLogStore:
         if self._before is None or not self._pending_hashes:
             return
         self._before = integrate(
-            self._connection, self._signer, self._edge, before=self._before, new_hashes=self._pending_hashes, at=at
+            self._connection, self._signers, self._edge, before=self._before, new_hashes=self._pending_hashes, at=at
         )
         self._pending_hashes = []
+        self._signed = self._before.note
+
+    @property
+    def signed(self) -> str | None:
+        """The checkpoint that this unit of work has signed; it may be released once the unit has committed."""
+        return self._signed
+
+    def add_key(self, vkey: str) -> None:
+        """Let one more key sign, beginning with the checkpoint over what this unit of work appends."""
+        before = self._locked()
+        add_log_key(self._connection, vkey, from_size=before.size + self.pending)
+        self._before = replace(before, key_changes=None)
+
+    def retire_key(self, vkey: str) -> None:
+        """Let a key sign no more: the checkpoint before this unit of work was its last."""
+        before = self._locked()
+        retire_log_key(self._connection, vkey, to_size=before.size)
+        self._before = replace(before, key_changes=None)
 
     def tree_size(self) -> int:
         """Number of integrated entries this transaction sees."""
-        return newest_checkpoint(self._connection).size
+        return newest_checkpoint(self._connection, self._only_epoch).size
 
     def checkpoint(self) -> str:
         """The newest signed checkpoint (C2SP note); the empty log has one too."""
-        return newest_checkpoint(self._connection).note
+        return newest_checkpoint(self._connection, self._only_epoch).note
+
+    def epoch(self) -> int:
+        """Number of the epoch that is read."""
+        return self._current_epoch()
+
+    def of_epoch(self, epoch: int) -> "SqlLogStore | None":
+        """An earlier epoch of the log, to be read; None where there is none of this number."""
+        if not 0 <= epoch < newest_checkpoint(self._connection).epoch:
+            return None
+        return SqlLogStore(self._connection, self._signers, self._edge, None, epoch)
 
     def tiles(self) -> SqlTileReader:
         """Hashes of the tree as this transaction sees it."""
-        return SqlTileReader(self._connection)
+        return SqlTileReader(self._connection, self._current_epoch())
+
+    def keys(self) -> Sequence[LogKeyRecord]:
+        """Every key the log has had, oldest first, with the tree sizes it signs."""
+        return log_keys(self._connection)
 
     def leaves(self, start: int, end: int) -> Sequence[bytes]:
         """Leaf bytes with start <= index < end."""
-        query = sa.select(log_leaf.c.leaf).where(log_leaf.c.seq >= start, log_leaf.c.seq < end).order_by(log_leaf.c.seq)
+        first = first_row(self._current_epoch())
+        rows = log_leaf.c.seq >= first + start, log_leaf.c.seq < first + end
+        query = sa.select(log_leaf.c.leaf).where(*rows).order_by(log_leaf.c.seq)
         return list(self._connection.execute(query).scalars())
 
     def facts(self, start: int, end: int) -> Sequence[tuple[int, str, datetime, bytes | None]]:
         """Index, event, time and leaf (None where it was pruned) with start <= index < end, in order."""
+        first = first_row(self._current_epoch())
         query = (
-            sa.select(log_entry.c.seq, log_entry.c.event, log_entry.c.at, log_leaf.c.leaf)
+            sa.select(log_entry.c.seq % INDEXES, log_entry.c.event, log_entry.c.at, log_leaf.c.leaf)
             .outerjoin(log_leaf, log_leaf.c.seq == log_entry.c.seq)
-            .where(log_entry.c.seq >= start, log_entry.c.seq < end)
+            .where(log_entry.c.seq >= first + start, log_entry.c.seq < first + end)
             .order_by(log_entry.c.seq)
         )
         return [(row[0], row[1], row[2], row[3]) for row in self._connection.execute(query)]
 
     def records(self, indexes: Sequence[int]) -> Sequence[LogRecord]:
         """The entries at these indexes whose leaves are kept, newest first."""
-        query = _records().where(log_entry.c.seq.in_(indexes)).order_by(log_entry.c.seq.desc())
+        first = first_row(self._current_epoch())
+        query = (
+            _records().where(log_entry.c.seq.in_([first + index for index in indexes])).order_by(log_entry.c.seq.desc())
+        )
         return [LogRecord(**row) for row in self._connection.execute(query).mappings()]
 
     def find(self, entry_id: str) -> LogRecord | None:
@@ -190,9 +248,10 @@ class SqlLogStore:
         Returns:
             The entries of one page of the list.
         """
-        query = _records().order_by(log_entry.c.seq.desc()).limit(limit)
+        first = first_row(self._current_epoch())
+        query = _records().where(log_entry.c.seq >= first).order_by(log_entry.c.seq.desc()).limit(limit)
         if before is not None:
-            query = query.where(log_entry.c.seq < before)
+            query = query.where(log_entry.c.seq < first + before)
         if event is not None:
             query = query.where(log_entry.c.event == event)
         if system is not None:
@@ -204,13 +263,17 @@ class SqlLogStore:
         found = self.newest(limit=1, event=event, system=system)
         return found[0] if found else None
 
-    def _size_when_locked(self) -> int:
+    def _locked(self) -> StoredCheckpoint:
         if self._take_lock is None:
             raise RuntimeError("A read-only unit of work cannot append to the log; open one with writing()")
         if self._before is None:
-            self._take_lock()
-            self._before = checkpoint_to_append_to(self._connection, self._signer)
-        return self._before.size
+            self._before = self._take_lock()
+        return self._before
+
+    def _current_epoch(self) -> int:
+        if self._epoch is None:
+            self._epoch = newest_checkpoint(self._connection).epoch
+        return self._epoch
 
 
 def _record(index: int, prepared: PreparedEntry) -> LogRecord:
@@ -229,7 +292,7 @@ def _record(index: int, prepared: PreparedEntry) -> LogRecord:
 
 def _records() -> sa.Select[tuple[int, str, str, datetime, str | None, bytes, bytes]]:
     return sa.select(
-        log_entry.c.seq.label("index"),
+        (log_entry.c.seq % INDEXES).label("index"),
         log_entry.c.entry_id,
         log_entry.c.event,
         log_entry.c.at,

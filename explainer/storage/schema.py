@@ -7,26 +7,32 @@ from sqlalchemy import Connection
 
 from explainer.errors import SettingsError
 
-REVISIONS = ("0001", "0002", "0003")
+REVISIONS = ("0001", "0002", "0003", "0004")
 """Every revision there is, oldest first; a test compares them with the files in ``migrations/versions``."""
+
+WITH_ANCHORS = REVISIONS[3:]
+"""Revisions since which every checkpoint is remembered outside the database."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 _VERSION = sa.table("alembic_version", sa.column("version_num", sa.String))
 
 
-def upgrade(connection: Connection) -> None:
+def upgrade(connection: Connection) -> str | None:
     """Run every missing migration inside the connection's open transaction.
 
     Args:
         connection: A connection in a writing transaction; the caller commits.
+
+    Returns:
+        The revision that was found, None in an empty database.
 
     Raises:
         SettingsError: The database was written by a newer version of the program.
     """
     present = _known_revision(connection)
     if present == REVISIONS[-1]:
-        return
+        return present
     # Loaded only where there is something to migrate: it takes longer than all the rest of a start.
     from alembic import command  # noqa: PLC0415
     from alembic.config import Config  # noqa: PLC0415
@@ -35,6 +41,7 @@ def upgrade(connection: Connection) -> None:
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+    return present
 
 
 def check(connection: Connection) -> None:

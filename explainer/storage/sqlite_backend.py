@@ -18,7 +18,7 @@ from sqlalchemy import URL, Connection, Engine
 
 from explainer.errors import SettingsError
 from explainer.storage.backend import commit
-from explainer.storage.driver_statements import DriverSelect
+from explainer.storage.driver_statements import DriverSelect, execute
 from explainer.transparency_log.kept_connections import KeptConnections
 
 WRITER_PATIENCE_SECONDS = 60.0
@@ -89,7 +89,8 @@ class SqliteBackend:
     def writing(self) -> Iterator[Connection]:
         """A transaction that may write; it holds the file lock from before BEGIN until after COMMIT or ROLLBACK."""
         with self._only_writer(), self._writing_engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            connection.begin()  # for SQLAlchemy, which leaves saying so to us; see _engine
+            execute(connection, "BEGIN IMMEDIATE")
             yield connection
             commit(connection)
 

@@ -54,7 +54,9 @@ log_sealed = sa.Table(
     "log_sealed",
     metadata,
     sa.Column("entry_id", StorableText, _refers_to("log_entry.entry_id"), primary_key=True),
-    sa.Column("key_id", StorableText, nullable=False, index=True),
+    # No index: names of keys are random, so it would cost every append a page of its own. Only erasing and a copy for
+    # the person look for them, and may take their time.
+    sa.Column("key_id", StorableText, nullable=False),
     sa.Column("sealed", sa.LargeBinary, nullable=False),
 )
 
@@ -77,6 +79,25 @@ log_checkpoint = sa.Table(
     sa.Column("note", StorableText, nullable=False),
     sa.Column("at", UtcDateTime, nullable=False),
     sa.CheckConstraint("length(root) = 32", name="root_is_sha256"),
+)
+
+log_key = sa.Table(
+    "log_key",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("vkey", StorableText, nullable=False, unique=True),
+    sa.Column("from_size", SEQUENCE_NUMBER, nullable=False),
+    sa.Column("to_size", SEQUENCE_NUMBER),
+    sa.CheckConstraint("to_size IS NULL OR to_size >= from_size", name="ends_after_it_begins"),
+)
+
+log_cosignature = sa.Table(
+    "log_cosignature",
+    metadata,
+    sa.Column("size", SEQUENCE_NUMBER, _refers_to("log_checkpoint.size"), primary_key=True, autoincrement=False),
+    sa.Column("witness", StorableText, primary_key=True),
+    sa.Column("line", StorableText, nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
 )
 
 decision = sa.Table(

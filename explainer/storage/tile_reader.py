@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from explainer.storage.log_epochs import first_row, first_tile
 from explainer.storage.tables import log_entry, log_tile
 from explainer.transparency_log.tiles import TILE_WIDTH, TileReader
 
@@ -33,23 +34,29 @@ class SqlTileReader:
 
     Args:
         connection: The unit of work's connection.
+        epoch: Whose hashes.
     """
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: Connection, epoch: int = 0) -> None:
         self._connection = connection
+        self._epoch = epoch
+        self._first_row = first_row(epoch)
 
     def leaf_hashes(self, start: int, end: int) -> list[bytes]:
         """Leaf hashes with start <= index < end, in order."""
-        return list(self._connection.execute(_LEAF_HASHES, {"start": start, "end": end}).scalars().all())
+        rows = {"start": self._first_row + start, "end": self._first_row + end}
+        return list(self._connection.execute(_LEAF_HASHES, rows).scalars().all())
 
     def tile_roots(self, level: int, start: int, end: int) -> list[bytes]:
         """Root hashes of the stored full tiles of a level with start <= number < end, in order."""
-        parameters = {"tile_level": level, "start": start, "end": end}
+        first = first_tile(self._epoch, level)
+        parameters = {"tile_level": level, "start": first + start, "end": first + end}
         return list(self._connection.execute(_TILE_ROOTS, parameters).scalars().all())
 
     def tile(self, level: int, n: int) -> bytes | None:
         """The 8,192 bytes of a stored full tile, or None when it is not stored."""
-        return self._connection.execute(_TILE, {"tile_level": level, "number": n}).scalar_one_or_none()
+        parameters = {"tile_level": level, "number": first_tile(self._epoch, level) + n}
+        return self._connection.execute(_TILE, parameters).scalar_one_or_none()
 
 
 class RightEdgeReader:

@@ -11,11 +11,12 @@ from explainer.storage.decision_store import SqlDecisionStore
 from explainer.storage.erasure_store import SqlErasureStore
 from explainer.storage.explanation_store import SqlExplanationStore
 from explainer.storage.kept_document_store import SqlKeptDocumentStore
+from explainer.storage.log_integration import StoredCheckpoint
+from explainer.storage.log_signers import LogSigners
 from explainer.storage.log_store import SqlLogStore
 from explainer.storage.publication_store import SqlPublicationStore
 from explainer.storage.right_edge import RightEdge
 from explainer.storage.task_store import SqlTaskStore
-from explainer.transparency_log.signed_note import NoteSigner
 
 
 class SqlUnitOfWork:
@@ -23,20 +24,25 @@ class SqlUnitOfWork:
 
     Args:
         connection: A connection in a transaction, which the database commits or rolls back.
-        signer: The log's key.
+        signers: The log's keys.
         edge: What this process remembers of the log's tree.
-        take_log_lock: Waits for other writers of the log; None makes the unit read-only.
+        take_log_lock: Waits for other writers of the log and gives the checkpoint to append to; None makes the unit
+            read-only.
     """
 
     def __init__(
-        self, connection: Connection, signer: NoteSigner, edge: RightEdge, take_log_lock: Callable[[], None] | None
+        self,
+        connection: Connection,
+        signers: LogSigners,
+        edge: RightEdge,
+        take_log_lock: Callable[[], StoredCheckpoint] | None,
     ) -> None:
         self._connection = connection
         self.decisions = SqlDecisionStore(connection)
         self.explanations = SqlExplanationStore(connection)
         self.kept_documents = SqlKeptDocumentStore(connection)
         self.erasures = SqlErasureStore(connection)
-        self.log = SqlLogStore(connection, signer, edge, take_log_lock)
+        self.log = SqlLogStore(connection, signers, edge, take_log_lock)
         self.access = SqlAccessStore(connection)
         self.answers = SqlAnswerStore(connection)
         self.tasks = SqlTaskStore(connection)

@@ -7,16 +7,17 @@ slug, a hash, a random id or a minute.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from explainer.errors import MalformedLeafError
+from explainer.errors import MalformedLeafError, MalformedNoteError
 from explainer.transparency_log.canonical_json import JsonValue, canonical_bytes, parse_canonical
 from explainer.transparency_log.commitment import Commitment, commit
+from explainer.transparency_log.signed_note import NoteVerifier, is_key_name
 
 VERSION = 1
 """Version of the leaf format, key ``v``."""
@@ -36,6 +37,8 @@ _HEX_16 = re.compile(r"[0-9a-f]{32}", re.ASCII)
 _HEX_32 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _MINUTE_TEXT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}Z", re.ASCII)
 _MAX_SLUG = 64
+_MAX_ORIGIN = 200
+_MAX_TREE_SIZE = 2**53 - 1
 _SLUG_FIELDS = ("system", "role", "basis", "outcome")
 
 
@@ -87,6 +90,32 @@ class ModelFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CheckpointFacts:
+    """Which checkpoint an entry names: the last one that was released before a restore.
+
+    Attributes:
+        origin: Name of its log.
+        tree_size: Number of entries it was signed for.
+        root_hash: Root hash over them, 64 hexadecimal digits.
+    """
+
+    origin: str
+    tree_size: int
+    root_hash: str
+
+    def problems(self) -> list[str]:
+        """Sentences that say what is wrong; none when all is well."""
+        found = []
+        if not _is_origin(self.origin):
+            found.append("The origin of the checkpoint must be the name of a log.")
+        if not _is_tree_size(self.tree_size):
+            found.append("The tree size of the checkpoint must be a number.")
+        if not _is_text(self.root_hash, _HEX_32):
+            found.append("The root hash of the checkpoint must be 64 hexadecimal digits.")
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
 class LogEntry:
     """One entry. The attributes are the keys of the leaf.
 
@@ -102,6 +131,8 @@ class LogEntry:
         outcome: Outcome of what happened.
         trace_id: W3C trace id that links other systems' logs, hexadecimal.
         c: Field to commitment, hexadecimal; fields are among :data:`COMMITTED_FIELDS`.
+        key: vkey of the key that was added or retired; stands in ``key.rotated`` and nowhere else.
+        checkpoint: The last known checkpoint; stands in ``log.restored`` and nowhere else.
     """
 
     t: LogEvent
@@ -114,6 +145,8 @@ class LogEntry:
     basis: str | None = None
     outcome: str | None = None
     trace_id: str | None = None
+    key: str | None = None
+    checkpoint: CheckpointFacts | None = None
     v: int = VERSION
 
     def __post_init__(self) -> None:
@@ -138,19 +171,35 @@ class LogEntry:
             found.append("ts must be a UTC minute such as 2026-11-23T03:45Z.")
         if self.model is not None:
             found += self.model.problems()
-        return found + self._commitment_problems()
+        return found + self._problems_of_named_things() + self._commitment_problems()
+
+    def _problems_of_named_things(self) -> list[str]:
+        found = self.checkpoint.problems() if self.checkpoint is not None else []
+        if (self.key is not None) != (self.t is LogEvent.KEY_ROTATED):
+            found.append("key must stand in key.rotated, and nowhere else.")
+        if (self.checkpoint is not None) != (self.t is LogEvent.LOG_RESTORED):
+            found.append("checkpoint must stand in log.restored, and nowhere else.")
+        if self.key is not None and not _is_vkey(self.key):
+            found.append("key must be a vkey.")
+        return found
 
     def _commitment_problems(self) -> list[str]:
         unknown = sorted(self.c.keys() - COMMITTED_FIELDS)
         found = [f"c must not hold {name!r}; it may hold {', '.join(COMMITTED_FIELDS)}." for name in unknown]
-        if not all(_is_text(digest, _HEX_32) for digest in self.c.values()):
+        if not all(isinstance(digest, str) and _HEX_32.fullmatch(digest) for digest in self.c.values()):
             found.append("Every commitment in c must be 64 hexadecimal digits.")
         return found
 
     def leaf_bytes(self) -> bytes:
         """The RFC 8785 bytes that are hashed into the tree."""
+        named: dict[str, JsonValue] = {}
+        if self.key is not None:
+            named["key"] = self.key
+        if self.checkpoint is not None:
+            named["checkpoint"] = asdict(self.checkpoint)
         return canonical_bytes(
             {
+                **named,
                 "v": self.v,
                 "t": self.t.value,
                 "id": self.id,
@@ -181,6 +230,8 @@ class LogEntry:
 
 
 _LEAF_KEYS = frozenset({"v", "t", "id", "ts", "system", "model", "role", "basis", "outcome", "trace_id", "c"})
+_NAMED_KEYS = {LogEvent.KEY_ROTATED.value: {"key"}, LogEvent.LOG_RESTORED.value: {"checkpoint"}}
+_CHECKPOINT_KEYS = frozenset({"origin", "tree_size", "root_hash"})
 _MODEL_KEYS = frozenset({"version", "sha256"})
 
 
@@ -196,6 +247,8 @@ def build_entry(
     basis: str | None = None,
     outcome: str | None = None,
     trace_id: str | None = None,
+    key: str | None = None,
+    checkpoint: CheckpointFacts | None = None,
 ) -> tuple[LogEntry, PrivateFields]:
     """Make the entry for something that happened.
 
@@ -210,6 +263,8 @@ def build_entry(
         basis: Legal basis slug.
         outcome: Outcome slug.
         trace_id: W3C trace id, 32 hexadecimal digits.
+        key: vkey, for ``key.rotated``.
+        checkpoint: Last known checkpoint, for ``log.restored``.
 
     Returns:
         The entry, and what opens its commitments: seal it, never publish it.
@@ -231,6 +286,8 @@ def build_entry(
         basis=basis,
         outcome=outcome,
         trace_id=trace_id,
+        key=key,
+        checkpoint=checkpoint,
     )
     return entry, {field: (commitment.salt, commitment.value) for field, commitment in commitments.items()}
 
@@ -247,7 +304,9 @@ def parse_leaf(leaf: bytes) -> LogEntry:
     Raises:
         MalformedLeafError: If these are not the bytes of one of our log entries.
     """
-    content = _object_with_keys(parse_canonical(leaf), _LEAF_KEYS, "A log entry")
+    parsed = parse_canonical(leaf)
+    named = _NAMED_KEYS.get(str(parsed.get("t")), set()) if isinstance(parsed, dict) else set()
+    content = _object_with_keys(parsed, _LEAF_KEYS | named, "A log entry")
     try:
         event = LogEvent(content["t"])
     except ValueError as error:
@@ -255,9 +314,12 @@ def parse_leaf(leaf: bytes) -> LogEntry:
     model = content["model"]
     if not isinstance(content["c"], dict):
         raise MalformedLeafError("c must be an object.")
+    checkpoint = content.get("checkpoint")
     return LogEntry(
         **{name: content[name] for name in ("v", "id", "ts", "c", "trace_id", *_SLUG_FIELDS)},
         t=event,
+        key=content.get("key"),
+        checkpoint=checkpoint and CheckpointFacts(**_object_with_keys(checkpoint, _CHECKPOINT_KEYS, "checkpoint")),
         model=None if model is None else ModelFacts(**_object_with_keys(model, _MODEL_KEYS, "model")),
     )
 
@@ -270,6 +332,22 @@ def _object_with_keys(value: JsonValue, keys: frozenset[str], what: str) -> dict
 
 def _is_text(value: object, pattern: re.Pattern[str], longest: int = 64) -> bool:
     return isinstance(value, str) and len(value) <= longest and pattern.fullmatch(value) is not None
+
+
+def _is_origin(value: object) -> bool:
+    return isinstance(value, str) and len(value) <= _MAX_ORIGIN and is_key_name(value)
+
+
+def _is_tree_size(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_TREE_SIZE
+
+
+def _is_vkey(value: object) -> bool:
+    try:
+        NoteVerifier.from_vkey(str(value))
+    except MalformedNoteError:
+        return False
+    return isinstance(value, str)
 
 
 def _is_slug(value: object) -> bool:

@@ -11,10 +11,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import NoReturn
+from typing import NoReturn, Protocol
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from explainer.errors import BadSignatureError, MalformedNoteError
 from explainer.transparency_log.strict_base64 import decode_base64, encode_base64
@@ -81,6 +81,16 @@ class OpenedNote:
     key_names: frozenset[str]
 
 
+class SigningKey(Protocol):
+    """An Ed25519 private key, wherever it lies; that of ``cryptography`` is one."""
+
+    def public_key(self) -> Ed25519PublicKey:
+        """Its public half."""
+
+    def sign(self, data: bytes, /) -> bytes:
+        """The 64 bytes of a signature over these bytes."""
+
+
 class NoteVerifier:
     """Public half of a note key.
 
@@ -96,6 +106,11 @@ class NoteVerifier:
         self._public_key = public_key
         self._encoded = bytes([_ED25519]) + public_key.public_bytes_raw()
         self.key_id = sha256(name.encode() + b"\n" + self._encoded).digest()[:_KEY_ID_SIZE]
+
+    @property
+    def public_key(self) -> Ed25519PublicKey:
+        """The Ed25519 public key."""
+        return self._public_key
 
     @property
     def vkey(self) -> str:
@@ -146,7 +161,7 @@ class NoteSigner:
         private_key: Ed25519 private key.
     """
 
-    def __init__(self, name: str, private_key: Ed25519PrivateKey) -> None:
+    def __init__(self, name: str, private_key: SigningKey) -> None:
         self.verifier = NoteVerifier(name, private_key.public_key())
         self._private_key = private_key
 
@@ -184,9 +199,13 @@ def sign_note(text: str, signers: Sequence[NoteSigner]) -> str:
         MalformedNoteError: If the text cannot be the text of a note.
     """
     _checked_characters(text)
-    note = str(SignedNote(text, tuple(signer.sign(text) for signer in signers)))
-    if parse_note(note).text != text:
+    if not text.endswith("\n"):
         raise MalformedNoteError("The text of a note must end with a newline.")
+    if not 1 <= len(signers) <= MAX_SIGNATURES:
+        raise MalformedNoteError(f"A note carries 1 to {MAX_SIGNATURES} signatures.")
+    # The last empty line is now the one before the signatures, so whoever reads the note reads this text.
+    note = str(SignedNote(text, tuple(signer.sign(text) for signer in signers)))
+    _checked_characters(note)
     return note
 
 

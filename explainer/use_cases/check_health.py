@@ -11,12 +11,14 @@ class Readiness:
     """Whether requests can be answered.
 
     Attributes:
-        ready: Whether the log can be read and at least one model is usable.
+        ready: Whether the log can be read and continued, and at least one model is usable.
         models: Model to ``usable`` or the code of what is wrong with it.
+        log_problem: Why the log is read-only, with how to go on; None while it can be continued.
     """
 
     ready: bool
     models: Mapping[str, str]
+    log_problem: str | None = None
 
 
 def readiness(service: Service) -> Readiness:
@@ -32,4 +34,17 @@ def readiness(service: Service) -> Readiness:
         work.log.checkpoint()
     models = dict.fromkeys(service.usable_packages, "usable")
     models |= {slug: failure.code for slug, failure in service.failures.items()}
-    return Readiness(ready=bool(service.usable_packages), models=models)
+    problem = log_problem(service)
+    return Readiness(ready=bool(service.usable_packages) and problem is None, models=models, log_problem=problem)
+
+
+def log_problem(service: Service) -> str | None:
+    """Why the log is read-only, with how to go on.
+
+    Args:
+        service: The installation.
+
+    Returns:
+        A sentence for the operator, or None while the log can be continued.
+    """
+    return service.database.read_only_reason

@@ -120,9 +120,7 @@ def decisions_of_person(
     return next(iter(found.values()))
 
 
-def apply_erasure(
-    service: Service, key_ids: Sequence[str], *, basis: str, records: int, purpose: str, listed: bool = False
-) -> None:
+def apply_erasure(service: Service, key_ids: Sequence[str], *, basis: str, records: int, purpose: str) -> None:
     """Destroy keys and what was sealed under them, and log it without saying whose it was.
 
     Args:
@@ -131,12 +129,11 @@ def apply_erasure(
         basis: Slug of the legal basis or of the retention rule.
         records: How many decisions and explanations this erases.
         purpose: What goes into the sealed part of the entry; it must name nobody.
-        listed: Whether it stands in the list of erasures already.
     """
     at = service.clock()
-    if not listed:
-        service.erasures.append(Erasure(at=at, basis=basis, key_ids=tuple(key_ids)))
+    service.erasures.append(Erasure(at=at, basis=basis, key_ids=tuple(key_ids)))
     service.vault.destroy(key_ids)
+    log_entries = _log_entries_under(service, key_ids)
     with service.database.writing() as work:
         write_log_entry(
             service,
@@ -148,7 +145,7 @@ def apply_erasure(
             private={"purpose": purpose},
         )
         work.erasures.note(key_ids, at=at, basis=basis)
-        work.erasures.empty(key_ids)
+        work.erasures.empty(key_ids, log_entries)
 
 
 def repeat_erasures(service: Service) -> int:
@@ -175,7 +172,14 @@ def repeat_erasures(service: Service) -> int:
     return again + service.vault.destroy(noted)
 
 
+def _log_entries_under(service: Service, key_ids: Sequence[str]) -> Sequence[str]:
+    # In a unit of its own: it takes long, and nobody who wants to write should wait for it.
+    with service.database.reading() as work:
+        return work.erasures.log_entries_under(key_ids)
+
+
 def _note_again(service: Service, key_ids: Sequence[str], erasure: Erasure) -> None:
+    log_entries = _log_entries_under(service, key_ids)
     with service.database.writing() as work:
         write_log_entry(
             service,
@@ -187,7 +191,7 @@ def _note_again(service: Service, key_ids: Sequence[str], erasure: Erasure) -> N
             private={"purpose": "repeated from the list of erasures"},
         )
         work.erasures.note(key_ids, at=erasure.at, basis=erasure.basis)
-        work.erasures.empty(key_ids)
+        work.erasures.empty(key_ids, log_entries)
 
 
 def _erase(service: Service, allowed: Sequence[DecisionRecord], holds: Sequence[Hold]) -> Erased:

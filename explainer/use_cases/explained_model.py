@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from hashlib import sha256
@@ -15,6 +16,7 @@ from explainer.attribution_methods.method_choice import MethodChoice
 from explainer.attribution_methods.noticeable_interactions import PreparedInteractions
 from explainer.attribution_methods.table_cache import TableCache
 from explainer.decisions.decision import Value
+from explainer.errors import UntrustworthyExplanationError
 from explainer.explanations.interactions import CaseInteractions
 from explainer.explanations.model_outcome import ModelOutcome, outcome_of_row
 from explainer.explanations.numbers import ExplanationNumbers, ScoreNumbers
@@ -75,6 +77,7 @@ class ExplainedModel:
         )
         for method in methods:
             LOG.info("%s: contributions by %s", package.card.slug, method.choice)
+        _search_once(package, space, scores)
         return cls(
             package=package,
             methods=methods,
@@ -223,3 +226,16 @@ class ExplainedModel:
 
     def _row_of(self, inputs: Mapping[str, Value]) -> NDArray[np.float64]:
         return to_row(self.package.card.features, inputs)
+
+
+def _search_once(package: ModelPackage, space: SearchSpace, scores: NDArray[np.float64]) -> None:
+    """Search for the people of the background with the lowest and the highest score.
+
+    What is compiled for a search is loaded by this, so that the first person does not wait for it, and so that a
+    service that is ready has no more need of the compiler.
+    """
+    if space.cells is None or not space.cells.many:
+        return
+    for place in {int(np.argmin(scores[:, 0])), int(np.argmax(scores[:, 0]))}:
+        with suppress(UntrustworthyExplanationError):
+            find_recourse(package, from_row(package.card.features, package.background.rows[place]), space)

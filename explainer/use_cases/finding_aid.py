@@ -7,30 +7,26 @@ always read from the log anew; the finding aid only says where to look.
 """
 
 import json
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+from pathlib import Path
 from threading import Lock
 
 import numpy as np
 from numpy.typing import NDArray
 
+from explainer.transparency_log.tree import Tree
+from explainer.use_cases.finding_aid_file import EntryKind, KeptColumns, read_columns, write_columns
 from explainer.use_cases.stores import LogStore
 
+LOG = logging.getLogger("klarbescheid.log")
+
 _CHUNK = 8192
+_WORTH_WRITING = 20_000
 _SECONDS_PER_MINUTE = 60
-
-
-@dataclass(frozen=True, kw_only=True)
-class EntryKind:
-    """What many entries have in common; the attributes are keys of the leaf, ``version`` is that of its model."""
-
-    event: str
-    system: str | None = None
-    version: str | None = None
-    role: str | None = None
-    outcome: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,12 +86,21 @@ class _Snapshot:
     minute_of: NDArray[np.uint32]
 
 
-class FindingAid:
-    """Minute and kind of every entry this process has read; threads may share it."""
+_EMPTY = _Snapshot((), np.empty(0, np.uint32), np.empty(0, np.uint32))
 
-    def __init__(self) -> None:
+
+class FindingAid:
+    """Minute and kind of every entry this process has read; threads may share it.
+
+    Args:
+        file: Where it is kept between starts; nowhere when None.
+    """
+
+    def __init__(self, file: Path | None = None) -> None:
         self._lock = Lock()
-        self._snapshot = _Snapshot((), np.empty(0, np.uint32), np.empty(0, np.uint32))
+        self._file = file
+        self._snapshot = _EMPTY
+        self._on_disk = 0
 
     def catch_up(self, log: LogStore) -> None:
         """Read the entries that came since the last time.
@@ -106,9 +111,35 @@ class FindingAid:
         with self._lock:
             size, known = log.tree_size(), self._snapshot
             if len(known.kind_of) > size:
-                known = _Snapshot((), np.empty(0, np.uint32), np.empty(0, np.uint32))
+                known = _EMPTY
+            if not len(known.kind_of) and self._file is not None:
+                known = self._snapshot = self._from_disk(self._file, log, size)
             if len(known.kind_of) < size:
                 self._snapshot = _grown(known, log, size)
+            if self._file is not None and size - self._on_disk >= _WORTH_WRITING:
+                self._to_disk(self._file, Tree(log.tiles(), size).root())
+
+    def _from_disk(self, file: Path, log: LogStore, size: int) -> _Snapshot:
+        def root_at(kept_size: int) -> bytes:
+            if kept_size > size:
+                raise ValueError("the log is shorter than what was kept of it")
+            return Tree(log.tiles(), kept_size).root()
+
+        kept = read_columns(file, root_at)
+        if kept is None:
+            return _EMPTY
+        self._on_disk = len(kept.kind_of)
+        return _Snapshot(kept.kinds, kept.kind_of, kept.minute_of)
+
+    def _to_disk(self, file: Path, root: bytes) -> None:
+        known = self._snapshot
+        try:
+            write_columns(
+                file, KeptColumns(kinds=known.kinds, kind_of=known.kind_of, minute_of=known.minute_of, root=root)
+            )
+        except OSError:
+            LOG.exception("the finding aid was not kept; the next start reads the log anew")
+        self._on_disk = len(known.kind_of)
 
     def kinds(self) -> tuple[EntryKind, ...]:
         """Every kind there is, in the order in which they first came."""

@@ -28,6 +28,7 @@ def write_log_entry(
     outcome: str | None = None,
     private: Mapping[str, JsonValue] | None = None,
     key_id: str = SERVICE_KEY_ID,
+    log_key: str | None = None,
 ) -> LogRecord:
     """Append one entry in the unit of work of what it records.
 
@@ -42,6 +43,7 @@ def write_log_entry(
         outcome: Outcome slug of the event.
         private: Values to commit to, of subject, decision, explanation and purpose; actor is added here.
         key_id: Key under which the committed values are sealed.
+        log_key: vkey of the log that was added or retired.
 
     Returns:
         The entry with its index.
@@ -57,6 +59,7 @@ def write_log_entry(
         outcome=outcome,
         private=private,
         key_id=key_id,
+        log_key=log_key,
     )
     return work.log.append_all([prepared])[0]
 
@@ -73,6 +76,7 @@ def prepare_log_entry(
     basis: str | None = None,
     outcome: str | None = None,
     private: Mapping[str, JsonValue] | None = None,
+    log_key: str | None = None,
 ) -> PreparedEntry:
     """Make one entry ready to be appended; arguments as :func:`write_log_entry`, with the key already read."""
     now, trace = service.clock(), current_trace()
@@ -90,6 +94,7 @@ def prepare_log_entry(
         role=role,
         basis=basis,
         outcome=outcome,
+        key=log_key,
         trace_id=trace.trace_id if trace is not None else None,
     )
     if trace is not None and key_id != SERVICE_KEY_ID:

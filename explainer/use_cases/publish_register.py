@@ -28,6 +28,8 @@ def register_models(service: Service) -> None:
     Args:
         service: The installation.
     """
+    if service.database.read_only_reason is not None:
+        return
     for slug, package in service.usable_packages.items():
         with service.database.reading() as work:
             latest = work.publications.latest(slug)
@@ -108,6 +110,8 @@ def log_refused_models(service: Service) -> None:
     Args:
         service: The installation.
     """
+    if service.database.read_only_reason is not None:
+        return
     for name, error in service.failures.items():
         mark = sha256(f"model.refused\n{name}\n{error}".encode()).digest()
         with service.database.writing() as work:

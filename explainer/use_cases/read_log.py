@@ -2,7 +2,9 @@
 
 import base64
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from explainer.errors import (
     LogIntegrityError,
@@ -15,8 +17,10 @@ from explainer.transparency_log.tree import Tree
 from explainer.transparency_log.verify import NotVerifiedError, verify_log
 from explainer.use_cases.callers import CASEWORK_ROLES, LOG_ROLES, Caller, require_role
 from explainer.use_cases.note_log_reading import note_log_reading
+from explainer.use_cases.records import LogKeyRecord
+from explainer.use_cases.rotate_log_key import current_log_keys
 from explainer.use_cases.service import Service
-from explainer.use_cases.stores import UnitOfWork
+from explainer.use_cases.stores import LogStore, UnitOfWork
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,19 +44,61 @@ class LogVerification:
     took_seconds: float
 
 
-def checkpoint(service: Service) -> str:
-    """The newest signed checkpoint, for anyone."""
+def checkpoint(service: Service, *, epoch: int | None = None) -> str:
+    """The newest signed checkpoint, for anyone.
+
+    Args:
+        service: The installation.
+        epoch: Of which epoch, counted from 0; the current one when None.
+
+    Returns:
+        The signed note.
+
+    Raises:
+        LogTileNotFoundError: If there is no such epoch.
+    """
+    if epoch is not None:
+        with service.database.reading() as work:
+            earlier = _log_of(work, epoch)
+            if earlier is not work.log:
+                return earlier.checkpoint()
+    return service.database.released_checkpoint()
+
+
+def is_first_epoch(service: Service) -> bool:
+    """Whether the log was never restored under a new name."""
     with service.database.reading() as work:
-        return work.log.checkpoint()
+        return work.log.epoch() == 0
 
 
-def tile(service: Service, caller: Caller | None, path: str) -> bytes:
+def published_keys(service: Service) -> dict[str, list[dict[str, Any]]]:
+    """Public keys of the log, for anyone.
+
+    Args:
+        service: The installation.
+
+    Returns:
+        ``keys`` of the current log, newest first, each with the smallest and largest tree it signs (``to_size`` is
+        null while it signs); ``earlier`` the same for the logs before a restore.
+    """
+    with service.database.reading() as work:
+        current, every = current_log_keys(work), work.log.keys()
+    earlier = [key for key in every if key not in current]
+    return {"keys": _as_json(current), "earlier": _as_json(earlier)}
+
+
+def _as_json(keys: Sequence[LogKeyRecord]) -> list[dict[str, Any]]:
+    return [{"vkey": key.vkey, "from_size": key.from_size, "to_size": key.to_size} for key in reversed(keys)]
+
+
+def tile(service: Service, caller: Caller | None, path: str, *, epoch: int | None = None) -> bytes:
     """One tile of hashes, or one bundle of entries.
 
     Args:
         service: The installation.
         caller: Who asks; entries need an auditor unless the installation publishes them.
         path: Such as ``tile/0/000`` or ``tile/entries/000.p/5``.
+        epoch: Of which epoch, counted from 0; the current one when None.
 
     Returns:
         The bytes C2SP tlog-tiles defines.
@@ -73,7 +119,7 @@ def tile(service: Service, caller: Caller | None, path: str) -> bytes:
             raise NotSignedInError("Log entries are for auditors: send a personal token.")
         note_log_reading(service, require_role(caller, *LOG_ROLES), "entries")
     with service.database.reading() as work:
-        return _tile(work, wanted)
+        return _tile(work.log if epoch is None else _log_of(work, epoch), wanted)
 
 
 def verify_log_now(service: Service, caller: Caller) -> LogVerification:
@@ -93,7 +139,7 @@ def verify_log_now(service: Service, caller: Caller) -> LogVerification:
         def fetch(path: str) -> bytes:
             if path == "checkpoint":
                 return work.log.checkpoint().encode()
-            return _tile(work, TilePath.parse(path))
+            return _tile(work.log, TilePath.parse(path))
 
         try:
             verified = verify_log(fetch, service.log_vkey)
@@ -116,13 +162,20 @@ def verify_log_now(service: Service, caller: Caller) -> LogVerification:
     )
 
 
-def _tile(work: UnitOfWork, wanted: TilePath) -> bytes:
-    size = work.log.tree_size()
+def _log_of(work: UnitOfWork, epoch: int) -> LogStore:
+    found = work.log if epoch == work.log.epoch() else work.log.of_epoch(epoch)
+    if found is None:
+        raise LogTileNotFoundError("The log has no such epoch.")
+    return found
+
+
+def _tile(log: LogStore, wanted: TilePath) -> bytes:
+    size = log.tree_size()
     if wanted.is_entry_bundle:
         if wanted.end > size:
             raise LogTileNotFoundError("The log does not reach that far yet.")
-        return encode_entries(work.log.leaves(wanted.start, wanted.end))
+        return encode_entries(log.leaves(wanted.start, wanted.end))
     try:
-        return Tree(work.log.tiles(), size).tile(wanted.level, wanted.index, wanted.width)
+        return Tree(log.tiles(), size).tile(wanted.level, wanted.index, wanted.width)
     except (MalformedTileError, ValueError) as error:
         raise LogTileNotFoundError("The log does not reach that far yet.") from error

@@ -220,6 +220,27 @@ class LogRecord:
 
 
 @dataclass(frozen=True, kw_only=True)
+class LogKeyRecord:
+    """One key of the log.
+
+    Attributes:
+        number: Counts from 0 in the order in which keys came.
+        vkey: Public key as a C2SP vkey; its name says which epoch of the log it belongs to.
+        from_size: Smallest tree it signs.
+        to_size: Largest tree it signed, or None while it signs.
+    """
+
+    number: int
+    vkey: str
+    from_size: int
+    to_size: int | None
+
+    def signs(self, size: int) -> bool:
+        """Whether checkpoints of this size carry its signature."""
+        return self.from_size <= size and (self.to_size is None or size <= self.to_size)
+
+
+@dataclass(frozen=True, kw_only=True)
 class ApiKeyRecord:
     """A case system's key; only its digest is kept."""
 

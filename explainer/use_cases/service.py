@@ -38,7 +38,6 @@ class Service:
         vault: Seals and opens what is personal.
         erasures: List of what was erased, outside database and key store.
         server_key: 32 bytes for HMACs over access codes and tokens.
-        log_vkey: Public key of the log as a C2SP vkey.
         clock: Current time, UTC.
         random_bytes: Source of randomness.
         calculations: Does what takes longer than an event loop may be held up.
@@ -55,13 +54,17 @@ class Service:
     vault: Vault
     erasures: ErasureList
     server_key: bytes
-    log_vkey: str
     clock: Callable[[], datetime]
     random_bytes: RandomBytes = os.urandom
     calculations: Calculations = field(default_factory=Calculations)
     finding_aid: FindingAid = field(default_factory=FindingAid)
     refused_attempts: RefusedAttempts = field(default_factory=RefusedAttempts)
     proof_jobs: "ProofJobs | None" = None
+
+    @property
+    def log_vkey(self) -> str:
+        """Public key of the log as a C2SP vkey; the newer one while a key is being replaced."""
+        return self.database.log_vkey
 
     @property
     def usable_packages(self) -> Mapping[str, ListedPackage]:

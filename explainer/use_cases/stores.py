@@ -22,6 +22,7 @@ from explainer.use_cases.records import (
     Delivery,
     ExplanationRecord,
     KeptDocumentRecord,
+    LogKeyRecord,
     LogRecord,
     PreparedEntry,
     PublicationRecord,
@@ -104,8 +105,11 @@ class ErasureStore(Protocol):
     def note(self, key_ids: Sequence[str], *, at: datetime, basis: str) -> None:
         """Note erased keys; noting one twice changes nothing."""
 
-    def empty(self, key_ids: Sequence[str]) -> None:
-        """Remove everything that was sealed under keys, and what says whose it was; rows that prove something stay."""
+    def log_entries_under(self, key_ids: Sequence[str]) -> Sequence[str]:
+        """Ids of the log entries whose private part is sealed under these keys; reads through the whole log."""
+
+    def empty(self, key_ids: Sequence[str], log_entries: Sequence[str]) -> None:
+        """Remove what was sealed under keys and of these log entries, and what says whose it was; proofs stay."""
 
 
 class KeptDocumentStore(Protocol):
@@ -137,8 +141,23 @@ class LogStore(Protocol):
     def checkpoint(self) -> str:
         """The newest signed checkpoint (C2SP note); the empty log has one too."""
 
+    def epoch(self) -> int:
+        """Number of the current epoch: 0 unless the log was restored under a new name."""
+
+    def of_epoch(self, epoch: int) -> "LogStore | None":
+        """An earlier epoch of the log, to be read; None where there is none of this number."""
+
     def tiles(self) -> TileReader:
         """Hashes of the tree as this transaction sees it."""
+
+    def keys(self) -> Sequence[LogKeyRecord]:
+        """Every key the log has had, oldest first, with the tree sizes it signs."""
+
+    def add_key(self, vkey: str) -> None:
+        """Let one more key sign, beginning with the checkpoint over what this unit of work has appended."""
+
+    def retire_key(self, vkey: str) -> None:
+        """Let a key sign no more: the checkpoint before this unit of work was its last."""
 
     def leaves(self, start: int, end: int) -> Sequence[bytes]:
         """Leaf bytes with start <= index < end."""
@@ -306,6 +325,17 @@ class Database(Protocol):
 
     def reading(self) -> AbstractContextManager[UnitOfWork]:
         """A consistent read-only view."""
+
+    @property
+    def read_only_reason(self) -> str | None:
+        """Why nothing may be appended, with how to go on; None while database and memory of the log agree."""
+
+    @property
+    def log_vkey(self) -> str:
+        """Public key that the newest checkpoint is to be checked with."""
+
+    def released_checkpoint(self) -> str:
+        """The newest signed checkpoint, once it is remembered outside the database as well."""
 
     @property
     def reads_at_once(self) -> bool:

@@ -26,6 +26,7 @@ from explainer.transparency_log.tiles import TILE_WIDTH, encode_entries, entry_b
 from explainer.transparency_log.tree import Tree
 from explainer.use_cases.bundle_lists import LISTS
 from explainer.use_cases.log_writing import write_log_entry
+from explainer.use_cases.read_log import published_keys
 from explainer.use_cases.service import Service
 from explainer.use_cases.stores import UnitOfWork
 
@@ -149,7 +150,7 @@ def _write_log(service: Service, work: UnitOfWork, bundle: _Bundle, progress: Pr
     for number, (name, write) in enumerate(LISTS.items(), start=1):
         with bundle.open(name) as file:
             write(file, _counted(work, size, number, progress))
-    keys = {"keys": [{"vkey": service.log_vkey, "from_size": 0, "to_size": None}]}
+    keys = published_keys(service)
     bundle.add("keys.json", f"{json.dumps(keys, indent=2)}\n".encode())
     bundle.add("policy", f"log {service.log_vkey}\nquorum none\n".encode())
     return size

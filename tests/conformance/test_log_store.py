@@ -1,5 +1,6 @@
 """What the log promises, on SQLite and on PostgreSQL: contiguous indexes, whole trees, and rows that are for ever."""
 
+import json
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError
 import explainer
 from explainer.errors import LogIntegrityError
 from explainer.storage.database import SqlDatabase
+from explainer.transparency_log.anchor_file import AnchorFile
 from explainer.transparency_log.checkpoint import open_checkpoint
 from explainer.transparency_log.log_entry import LogEvent
 from explainer.transparency_log.merkle import EMPTY_ROOT, leaf_hash, verify_consistency, verify_inclusion
@@ -28,7 +30,9 @@ APPENDING_PROCESS = """
 import sys
 from tests.conformance.records import append
 from tests.databases import open_database
-database = open_database(sys.argv[1])
+from explainer.transparency_log.anchor_file import AnchorFile
+from pathlib import Path
+database = open_database(sys.argv[1], anchors=AnchorFile(Path(sys.argv[3])))
 for _ in range(int(sys.argv[2])):
     with database.writing() as unit:
         append(unit)
@@ -92,7 +96,9 @@ def test_entries_are_listed_newest_first_by_event_system_and_index(database: Sql
 
 def test_entries_are_read_by_range_and_by_index_also_where_a_leaf_is_gone(url: str, database: SqlDatabase) -> None:
     with database.writing() as unit:
-        appended = [append(unit, event) for event in (LogEvent.LOG_READ, LogEvent.KEY_ROTATED, LogEvent.MODEL_REFUSED)]
+        appended = [
+            append(unit, event) for event in (LogEvent.LOG_READ, LogEvent.POLICY_CHANGED, LogEvent.MODEL_REFUSED)
+        ]
     with database.reading() as unit:
         assert unit.log.records([0, 2, 7]) == [appended[2], appended[0]]
         assert unit.log.records([]) == []
@@ -101,7 +107,7 @@ def test_entries_are_read_by_range_and_by_index_also_where_a_leaf_is_gone(url: s
     with database.reading() as unit:
         assert [(index, event, leaf is None) for index, event, _, leaf in unit.log.facts(0, 3)] == [
             (0, "log.read", False),
-            (1, "key.rotated", True),
+            (1, "policy.changed", True),
             (2, "model.refused", False),
         ]
         assert unit.log.records([1]) == []
@@ -192,16 +198,24 @@ def test_eight_threads_writing_at_once_get_contiguous_indexes(database: SqlDatab
     check_log(database, 2 * THREADS * ENTRIES_PER_WRITER)
 
 
-def test_two_processes_writing_at_once_get_contiguous_indexes(url: str, database: SqlDatabase) -> None:
+@pytest.mark.parametrize("processes", [2, 4])
+def test_processes_writing_at_once_get_contiguous_indexes_and_one_memory(
+    url: str, database: SqlDatabase, tmp_path: Path, processes: int
+) -> None:
     # Across the edge of a tile, so that it is completed by a process that did not write most of its entries.
     before, number = 230, 20
     append_many(database, before)
-    command = [sys.executable, "-c", APPENDING_PROCESS, url, str(number)]
+    anchors = AnchorFile(tmp_path / "checkpoints.jsonl")
+    anchors.begin(database.released_checkpoint())
+    command = [sys.executable, "-c", APPENDING_PROCESS, url, str(number), str(anchors.path)]
     root = Path(explainer.__file__).parent.parent
-    writers = [subprocess.Popen(command, cwd=root, stderr=subprocess.PIPE) for _ in range(2)]
+    writers = [subprocess.Popen(command, cwd=root, stderr=subprocess.PIPE) for _ in range(processes)]
     errors = [writer.communicate(timeout=120)[1].decode() for writer in writers]
-    assert [writer.returncode for writer in writers] == [0, 0], errors
-    check_log(database, before + 2 * number)
+    assert [writer.returncode for writer in writers] == [0] * processes, errors
+    check_log(database, before + processes * number)
+    sizes = [int(json.loads(line)["note"].splitlines()[1]) for line in anchors.path.read_text().splitlines()]
+    assert sizes == sorted(set(sizes))
+    assert sizes[-1] == before + processes * number
 
 
 @pytest.mark.parametrize("table", ["log_entry", "log_tile", "log_checkpoint"])

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
@@ -12,11 +13,12 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from explainer.errors import LogIntegrityError, SettingsError
 from explainer.storage.database import SqlDatabase
+from explainer.storage.log_integration import start_log
 from explainer.storage.schema import MIGRATIONS, REVISIONS
 from explainer.storage.tables import metadata
 from explainer.transparency_log.signed_note import NoteSigner
 from tests.conformance.records import append_many, check_log, execute_raw
-from tests.databases import MOMENT, TestDatabases, open_database
+from tests.databases import LOG_SIGNER, MOMENT, TestDatabases, open_database
 
 
 def differences(url: str, expected: sa.MetaData) -> list[object]:
@@ -93,3 +95,43 @@ def test_the_program_knows_every_migration_in_its_order() -> None:
     config.set_main_option("script_location", str(MIGRATIONS))
     found = ScriptDirectory.from_config(config).walk_revisions()
     assert tuple(script.revision for script in reversed(list(found))) == REVISIONS
+
+
+def test_what_an_earlier_version_recorded_is_there_after_the_upgrade(databases: TestDatabases) -> None:
+    database = open_database(databases.empty())
+    with database._backend.writing() as connection:
+        config = Config()
+        config.set_main_option("script_location", str(MIGRATIONS))
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0002")
+        start_log(connection, LOG_SIGNER, at=MOMENT)
+        for statement in AS_RECORDED_BEFORE:
+            connection.execute(sa.text(statement), {"at": MOMENT.replace(tzinfo=None), "bytes": b"\x00" * 32})
+    database.migrate()
+    database.check_schema()
+    with database.reading() as unit:
+        record = unit.decisions.get("KB-1")
+        assert record is not None
+        assert (record.key_id, record.sealed) == ("person-key", b"\x00" * 32)
+        assert [one.reference for one in unit.decisions.of_subject("person-key")] == ["KB-1"]
+        [told] = unit.explanations.of_decision("KB-1")
+        assert (told.id, told.sealed) == ("e-1", b"\x00" * 32)
+        assert unit.erasures.all_noted() == []
+    database.dispose()
+
+
+AS_RECORDED_BEFORE = (
+    "INSERT INTO log_entry (seq, entry_id, event, at, leaf_hash) VALUES (0, 'l-1', 'decision.recorded', :at, :bytes)",
+    (
+        "INSERT INTO decision (reference, model_slug, model_version, model_sha256, register_version, status, role, "
+        "model_outcome, fired_rule, diverted, near_threshold, recorded_at, access_code_digest, key_id, sealed, "
+        "log_entry_id, issued_by) VALUES ('KB-1', 'wohngeld', '1', 'ab', 1, 'decided', 'sorts', 'refused', 'a_rule', "
+        "false, true, :at, :bytes, 'person-key', :bytes, 'l-1', 'case_system:a')"
+    ),
+    (
+        "INSERT INTO explanation (id, decision_reference, model_slug, audience, language, produced_at, sha256, key_id, "
+        "sealed, log_entry_id, asked_by) VALUES ('e-1', 'KB-1', 'wohngeld', 'subject', 'de', :at, 'cd', 'person-key', "
+        ":bytes, 'l-1', 'subject')"
+    ),
+)
+"""Rows in the form of schema 0002."""

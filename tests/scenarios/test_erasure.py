@@ -28,6 +28,7 @@ from explainer.use_cases.erase import erase_decision, erase_person
 from explainer.use_cases.erasure_rules import holds_of
 from explainer.use_cases.explain_decision import explain_decision, read_explanation
 from explainer.use_cases.explain_inputs import explain_inputs
+from explainer.use_cases.grant_access import add_staff
 from explainer.use_cases.read_decisions import list_decisions
 from explainer.use_cases.record_decision import record_decision
 from explainer.use_cases.records import DecisionFilter
@@ -363,9 +364,9 @@ def test_an_erasure_that_a_crash_cut_off_is_ended_at_the_next_start(
     service.database.dispose()
 
     service = opened(settings)
+    assert newest_entry(service).t == "erasure.applied"
     with pytest.raises(ErasedError, match="erased on"):
         explain_decision(service, Subject(doomed["reference"]), doomed["reference"], language="de")
-    assert newest_entry(service).t == "erasure.applied"
     service.database.dispose()
 
 
@@ -409,3 +410,25 @@ def test_a_person_gets_a_copy_of_everything_and_only_their_own(settings: Setting
     assert "WG-of-somebody-else" not in written + page
     assert run(settings, "export-subject", PERSON, str(out)).returncode == 1, "nothing is written over"
     assert run(settings, "export-subject", "P-unknown", str(tmp_path / "none")).returncode == 1
+    assert not (tmp_path / "none").exists()
+
+
+def test_staff_read_in_their_list_that_data_were_erased(tmp_path: Path) -> None:
+    settings = demo_settings(tmp_path / "city", port=free_port()).model_copy(update={"load_models": "when_needed"})
+    service = opened(settings, ago=LONG_AGO)
+    doomed = decided(service, PERSON)
+    granted = add_staff(service, "beck", "a long enough password", ["caseworker"])
+    service.database.dispose()
+    with serving(settings) as city:
+        erase_person(city, PERSON)
+        with httpx.Client(base_url=settings.base_url, follow_redirects=True, timeout=60) as browser:
+            browser.post(
+                "/en/staff/sign-in",
+                data={"user": granted.user, "password": "a long enough password"},
+                headers={"Origin": settings.base_url},
+            )
+            listed = browser.get("/en/staff/decisions")
+            assert (listed.status_code, "personal data erased" in listed.text) == (200, True)
+            assert doomed["reference"] in listed.text
+            case = browser.get(f"/en/staff/decisions/{doomed['reference']}")
+        assert (case.status_code, "erased on" in case.text) == (410, True)

@@ -6,6 +6,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from explainer.storage.log_integration import integrate, newest_checkpoint
+from explainer.storage.log_signers import LogSigners
 from explainer.storage.right_edge import RightEdge
 from explainer.storage.sqlite_backend import SqliteBackend
 from explainer.storage.tables import log_tile
@@ -35,7 +36,12 @@ def test_full_tiles_of_the_second_level_are_stored_and_lead_to_the_signed_root(t
             connection.exec_driver_sql(INSERT_ENTRIES, (old_size, new_size))
             before = newest_checkpoint(connection)
             integrate(
-                connection, LOG_SIGNER, RightEdge(), before=before, new_hashes=hashes[old_size:new_size], at=MOMENT
+                connection,
+                LogSigners(LOG_SIGNER),
+                RightEdge(),
+                before=before,
+                new_hashes=hashes[old_size:new_size],
+                at=MOMENT,
             )
     with backend.reading() as connection:
         counted = sa.select(log_tile.c.level, sa.func.count()).group_by(log_tile.c.level).order_by(log_tile.c.level)

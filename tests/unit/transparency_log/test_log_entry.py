@@ -11,12 +11,14 @@ from explainer.errors import MalformedLeafError, VerificationError
 from explainer.transparency_log.canonical_json import canonical_bytes
 from explainer.transparency_log.log_entry import (
     COMMITTED_FIELDS,
+    CheckpointFacts,
     LogEntry,
     LogEvent,
     ModelFacts,
     build_entry,
     parse_leaf,
 )
+from tests.unit.transparency_log.memory_log import signer
 
 AT = datetime(2026, 11, 23, 3, 45, 59, 999_999, tzinfo=UTC)
 MODEL = ModelFacts(version="2025.1.0", sha256="ab" * 32)
@@ -44,7 +46,12 @@ def leaf_with(**changes: Any) -> bytes:
 
 @pytest.mark.parametrize("event", LogEvent)
 def test_a_leaf_of_every_event_reads_back_to_the_byte(event: LogEvent) -> None:
-    built, _ = build_entry(event, at=AT, random_bytes=os.urandom, private={})
+    named: dict[str, Any] = {}
+    if event is LogEvent.KEY_ROTATED:
+        named["key"] = signer(1).vkey
+    if event is LogEvent.LOG_RESTORED:
+        named["checkpoint"] = CheckpointFacts(origin="log.example/city", tree_size=981, root_hash="ab" * 32)
+    built, _ = build_entry(event, at=AT, random_bytes=os.urandom, private={}, **named)
     assert parse_leaf(built.leaf_bytes()) == built
 
 

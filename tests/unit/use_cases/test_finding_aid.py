@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from explainer.transparency_log.log_entry import LogEntry, LogEvent, ModelFacts, build_entry
-from explainer.use_cases.finding_aid import EntryKind, FindingAid, LogFilter
+from explainer.use_cases import finding_aid
+from explainer.use_cases.finding_aid import FindingAid, LogFilter
+from explainer.use_cases.finding_aid_file import EntryKind
+from tests.unit.transparency_log.memory_log import MemoryLog
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 SYSTEMS = (None, "wohngeld", "parken")
@@ -141,3 +145,78 @@ def test_a_log_that_is_shorter_than_before_is_read_anew() -> None:
     aid.catch_up(long)  # type: ignore[arg-type]
     aid.catch_up(PlainLog([("key.rotated", BEGIN, None)]))  # type: ignore[arg-type]
     assert aid.kinds() == (EntryKind(event="key.rotated"),)
+
+
+class TestKeptOnDisk:
+    """Between starts; only for the log it was made of."""
+
+    @pytest.fixture(autouse=True)
+    def every_entry_is_worth_writing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(finding_aid, "_WORTH_WRITING", 1)
+
+    @pytest.fixture
+    def file(self, tmp_path: Path) -> Path:
+        return tmp_path / "aid"
+
+    def test_a_second_start_reads_only_what_came_since(self, file: Path) -> None:
+        log = TreeLog(SOME)
+        FindingAid(file).catch_up(log)  # type: ignore[arg-type]
+        longer = TreeLog([*SOME, *SOME])
+        again = FindingAid(file)
+        again.catch_up(longer)  # type: ignore[arg-type]
+        assert longer.read == [(len(SOME), 2 * len(SOME))]
+        plain = FindingAid()
+        plain.catch_up(longer)  # type: ignore[arg-type]
+        assert again.find(LogFilter(), limit=99) == plain.find(LogFilter(), limit=99)
+        assert file.stat().st_mode & 0o077 == 0
+        assert list(file.parent.iterdir()) == [file]
+
+    @pytest.mark.parametrize("other", ["shorter", "changed"])
+    def test_the_file_of_another_log_is_not_used(self, file: Path, other: str) -> None:
+        FindingAid(file).catch_up(TreeLog(SOME))  # type: ignore[arg-type]
+        changed = [an_entry(9, LogEvent.KEY_ROTATED, None, "1", None, None), *SOME[1:]]
+        log = TreeLog(SOME[:2] if other == "shorter" else changed)
+        aid = FindingAid(file)
+        aid.catch_up(log)  # type: ignore[arg-type]
+        assert log.read[0][0] == 0, "read from the beginning"
+        assert aid.find(LogFilter(), limit=99).total == len(log.rows)
+
+    @pytest.mark.parametrize("position", range(0, 1400, 97))
+    def test_a_damaged_file_is_made_anew(self, file: Path, position: int) -> None:
+        FindingAid(file).catch_up(TreeLog(SOME))  # type: ignore[arg-type]
+        content = bytearray(file.read_bytes())
+        content[position % len(content)] ^= 0xFF
+        file.write_bytes(bytes(content))
+        aid, plain = FindingAid(file), FindingAid()
+        for one in (aid, plain):
+            one.catch_up(TreeLog(SOME))  # type: ignore[arg-type]
+        assert aid.find(LogFilter(), limit=99) == plain.find(LogFilter(), limit=99)
+
+    def test_a_folder_that_cannot_be_written_stops_nobody(self, tmp_path: Path) -> None:
+        aid = FindingAid(tmp_path / "missing" / "aid")
+        aid.catch_up(TreeLog(SOME))  # type: ignore[arg-type]
+        assert aid.find(LogFilter(), limit=1).total == len(SOME)
+
+
+SOME = [
+    an_entry(minute, event, system, "1.0.0", None, outcome)
+    for minute, event in enumerate(EVENTS * 3)
+    for system in SYSTEMS
+    for outcome in OUTCOMES
+]
+
+
+class TreeLog(PlainLog):
+    """A log with a tree, which remembers what was read of it."""
+
+    def __init__(self, found: Sequence[LogEntry]) -> None:
+        super().__init__(log_of(found).rows)
+        self.read: list[tuple[int, int]] = []
+        self._tree = MemoryLog([entry.leaf_bytes() for entry in found])
+
+    def leaves(self, start: int, end: int) -> list[bytes]:
+        self.read.append((start, end))
+        return super().leaves(start, end)
+
+    def tiles(self) -> MemoryLog:
+        return self._tree

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from explainer.app import KEY_STORE_FILE, LOG_KEY_FILE, build_service
+from explainer.app import KEY_STORE_FILE, build_service
 from explainer.demo.run_demo import MARKER_FILE, begin_anew_if_unfinished, demo_settings
 from explainer.errors import AdditivityError, SettingsError
 from explainer.settings import load_settings, read_server_key
+from explainer.transparency_log.log_key import FIRST_KEY_FILE
 from explainer.use_cases.callers import CaseSystem, Staff, Subject
 from explainer.use_cases.explain_decision import explain_decision, read_explanation
 from explainer.use_cases.explained_model import ExplainedModel
@@ -56,7 +57,7 @@ def start(tmp_path: Path, clock: MovableClock) -> Iterator[Callable[[], Service]
 
 def test_a_lost_log_key_is_not_replaced(start: Callable[[], Service], tmp_path: Path) -> None:
     start()
-    (tmp_path / "city" / LOG_KEY_FILE).unlink()
+    (tmp_path / "city" / FIRST_KEY_FILE).unlink()
     with pytest.raises(SettingsError, match="another key"):
         start()
 

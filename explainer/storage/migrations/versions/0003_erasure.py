@@ -20,7 +20,6 @@ def upgrade() -> None:
     op.execute("UPDATE decision SET subject_id = key_id")
     op.create_index(op.f("ix_decision_subject_id"), "decision", ["subject_id"])
     op.create_index(op.f("ix_decision_key_id"), "decision", ["key_id"])
-    op.create_index(op.f("ix_log_sealed_key_id"), "log_sealed", ["key_id"])
     op.create_index(op.f("ix_answer_key_id"), "answer", ["key_id"])
     op.drop_column("decision", "fired_rule")
     op.drop_column("decision", "near_threshold")
