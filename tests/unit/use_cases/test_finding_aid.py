@@ -174,7 +174,7 @@ class TestKeptOnDisk:
     @pytest.mark.parametrize("other", ["shorter", "changed"])
     def test_the_file_of_another_log_is_not_used(self, file: Path, other: str) -> None:
         FindingAid(file).catch_up(TreeLog(SOME))  # type: ignore[arg-type]
-        changed = [an_entry(9, LogEvent.KEY_ROTATED, None, "1", None, None), *SOME[1:]]
+        changed = [an_entry(9, LogEvent.POLICY_CHANGED, None, "1", None, None), *SOME[1:]]
         log = TreeLog(SOME[:2] if other == "shorter" else changed)
         aid = FindingAid(file)
         aid.catch_up(log)  # type: ignore[arg-type]
