@@ -6,6 +6,7 @@ import hmac
 import logging
 import os
 import secrets
+import threading
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
@@ -34,6 +35,8 @@ from explainer.transparency_log.key_service_client import read_token
 from explainer.transparency_log.key_store import FileKeyStore, KeyStore, ServiceKeyStore
 from explainer.transparency_log.log_key import LogKeyFiles, LogKeyHolder
 from explainer.transparency_log.signer_process import SignerSocket
+from explainer.transparency_log.witness_policy import read_witness_policy
+from explainer.use_cases.ask_witnesses import keep_asking
 from explainer.use_cases.decision_vault import SERVICE_KEY_ID, Vault
 from explainer.use_cases.erase import repeat_erasures
 from explainer.use_cases.finding_aid import FindingAid
@@ -190,7 +193,9 @@ def application_of(service: Service) -> ASGIApp:
         give_back_what_only_the_start_needed()
         if service.proof_jobs is not None:
             service.proof_jobs.start()
+        ended = asking_witnesses(service)
         yield
+        ended.set()
         gc.set_threshold(*thresholds)
         gc.unfreeze()
         if service.proof_jobs is not None:
@@ -207,6 +212,26 @@ def application_of(service: Service) -> ASGIApp:
         app.add_middleware(ProcessingLog, spans=spans, required=service.settings.traces_required)
     app.add_middleware(AccessLog)
     return WithoutWords(app)
+
+
+def asking_witnesses(service: Service) -> threading.Event:
+    """Ask the witnesses of the policy in a thread beside the service, if there are any.
+
+    Args:
+        service: The installation.
+
+    Returns:
+        What ends it when it is set.
+
+    Raises:
+        SettingsError: If the policy cannot be read.
+    """
+    ended, settings = threading.Event(), service.settings
+    if settings.witness_policy_file is not None:
+        policy = read_witness_policy(settings.witness_policy_file)
+        asking = partial(keep_asking, service, policy, ended, seconds=settings.witness_seconds)
+        threading.Thread(target=asking, name="witnesses", daemon=True).start()
+    return ended
 
 
 def package_folders(settings: Settings) -> list[Path]:

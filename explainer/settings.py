@@ -72,6 +72,13 @@ class Settings(BaseModel):
         description="Unix socket of a process that holds the log's keys (explainer log signer); a file in the data "
         "folder when empty.",
     )
+    witness_policy_file: Path | None = Field(
+        default=None,
+        description="C2SP policy file with the witnesses that cosign checkpoints; none are asked when empty.",
+    )
+    witness_seconds: float = Field(
+        default=30.0, gt=0, le=3600, description="Pause between two rounds of asking the witnesses, in seconds."
+    )
     anchor_folder: Path | None = Field(
         default=None,
         description="Folder for what must outlive the database: the checkpoints that were released. Best on another "

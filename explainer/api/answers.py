@@ -126,6 +126,7 @@ class Health(BaseModel):
     status: Literal["ok", "not_ready", "read_only"]
     models: dict[str, str] = Field(default_factory=dict)
     log_problem: str | None = None
+    witnesses: dict[str, str] = Field(default_factory=dict)
 
 
 PROBLEMS: dict[int | str, dict[str, Any]] = {

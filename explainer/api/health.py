@@ -23,5 +23,10 @@ def get_readiness(service: ServiceArg) -> JSONResponse:
     """The database answers, the log can be continued and at least one model is usable."""
     found = readiness(service)
     status = "read_only" if found.log_problem is not None else "ok" if found.ready else "not_ready"
-    answer = {"status": status, "models": dict(found.models), "log_problem": found.log_problem}
+    answer = {
+        "status": status,
+        "models": dict(found.models),
+        "log_problem": found.log_problem,
+        "witnesses": dict(found.witnesses),
+    }
     return JSONResponse(answer, status_code=200 if found.ready else 503)

@@ -94,7 +94,7 @@ class SqlDatabase:
     def reading(self) -> Iterator[UnitOfWork]:
         """A consistent read-only view."""
         with self._backend.reading() as connection:
-            yield SqlUnitOfWork(connection, self._signers, self._edge, None)
+            yield SqlUnitOfWork(connection, self._signers, self._edge, None, self._remember_if_writable)
 
     @property
     def reads_at_once(self) -> bool:
@@ -140,11 +140,8 @@ class SqlDatabase:
         Raises:
             AnchorError: If it cannot be remembered, and so must not leave.
         """
-        with self._backend.reading() as connection:
-            note = newest_checkpoint(connection).note
-        if self._read_only_reason is None:
-            self._remember(note)
-        return note
+        with self.reading() as work:
+            return work.log.checkpoint()
 
     def check_memory(self) -> None:
         """Hold the log against what is remembered outside the database; where they differ, become read-only."""
@@ -270,6 +267,10 @@ class SqlDatabase:
                 self._read_only_reason = str(error)
                 raise
         return stored
+
+    def _remember_if_writable(self, note: str) -> None:
+        if self._read_only_reason is None:
+            self._remember(note)
 
     def _remember(self, note: str) -> None:
         if self._anchors is not None:

@@ -19,7 +19,7 @@ from explainer.storage.log_integration import (
 from explainer.storage.log_signers import LogSigners, log_keys
 from explainer.storage.right_edge import RightEdge
 from explainer.storage.rows import record_from
-from explainer.storage.tables import log_entry, log_leaf, log_sealed
+from explainer.storage.tables import log_cosignature, log_entry, log_leaf, log_sealed
 from explainer.storage.tile_reader import SqlTileReader
 from explainer.transparency_log.log_entry import LogEntry
 from explainer.transparency_log.merkle import leaf_hash
@@ -44,6 +44,7 @@ class SqlLogStore:
         take_lock: Waits for other writers of the log and gives the checkpoint to append to; None in a read-only unit of
             work.
         epoch: Which epoch to read; the current one when None.
+        remember: Makes a committed checkpoint known outside the database before it is given away.
     """
 
     def __init__(
@@ -52,7 +53,9 @@ class SqlLogStore:
         signers: LogSigners,
         edge: RightEdge,
         take_lock: Callable[[], StoredCheckpoint] | None,
+        *,
         epoch: int | None = None,
+        remember: Callable[[str], None] | None = None,
     ) -> None:
         self._connection = connection
         self._signers = signers
@@ -63,6 +66,7 @@ class SqlLogStore:
         self._signed: str | None = None
         self._epoch = epoch
         self._only_epoch = epoch
+        self._remember = remember
 
     def append(self, entry: LogEntry, *, sealed: bytes, key_id: str, at: datetime) -> LogRecord:
         """Append one entry with its sealed private part.
@@ -162,7 +166,34 @@ class SqlLogStore:
 
     def checkpoint(self) -> str:
         """The newest signed checkpoint (C2SP note); the empty log has one too."""
-        return newest_checkpoint(self._connection, self._only_epoch).note
+        note = newest_checkpoint(self._connection, self._only_epoch).note
+        if self._remember is not None:
+            # Another process may have committed it a moment ago and not have come to remembering it yet.
+            self._remember(note)
+        return note
+
+    def add_cosignature(self, size: int, witness: str, line: str, *, at: datetime) -> None:
+        """Keep what a witness signed beside the checkpoint of this size; what is kept already stays."""
+        number = first_row(self._current_epoch()) + size
+        kept = sa.exists().where(log_cosignature.c.size == number, log_cosignature.c.witness == witness)
+        if not self._connection.execute(sa.select(kept)).scalar_one():
+            row = {"size": number, "witness": witness, "line": line, "at": at}
+            self._connection.execute(sa.insert(log_cosignature), row)
+
+    def cosignatures(self, size: int) -> Sequence[str]:
+        """Signature lines of witnesses on the checkpoint of this size."""
+        number = first_row(self._current_epoch()) + size
+        query = sa.select(log_cosignature.c.line).where(log_cosignature.c.size == number)
+        return list(self._connection.execute(query.order_by(log_cosignature.c.witness)).scalars())
+
+    def last_cosigned(self, witness: str) -> int | None:
+        """Size of the newest checkpoint that a witness has cosigned, or None."""
+        first = first_row(self._current_epoch())
+        query = sa.select(sa.func.max(log_cosignature.c.size)).where(
+            log_cosignature.c.witness == witness, log_cosignature.c.size >= first
+        )
+        number = self._connection.execute(query).scalar_one()
+        return None if number is None else number - first
 
     def epoch(self) -> int:
         """Number of the epoch that is read."""
@@ -172,7 +203,7 @@ class SqlLogStore:
         """An earlier epoch of the log, to be read; None where there is none of this number."""
         if not 0 <= epoch < newest_checkpoint(self._connection).epoch:
             return None
-        return SqlLogStore(self._connection, self._signers, self._edge, None, epoch)
+        return SqlLogStore(self._connection, self._signers, self._edge, None, epoch=epoch)
 
     def tiles(self) -> SqlTileReader:
         """Hashes of the tree as this transaction sees it."""

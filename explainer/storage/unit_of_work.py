@@ -28,6 +28,7 @@ class SqlUnitOfWork:
         edge: What this process remembers of the log's tree.
         take_log_lock: Waits for other writers of the log and gives the checkpoint to append to; None makes the unit
             read-only.
+        remember: Makes a committed checkpoint known outside the database before it is given away.
     """
 
     def __init__(
@@ -36,13 +37,14 @@ class SqlUnitOfWork:
         signers: LogSigners,
         edge: RightEdge,
         take_log_lock: Callable[[], StoredCheckpoint] | None,
+        remember: Callable[[str], None] | None = None,
     ) -> None:
         self._connection = connection
         self.decisions = SqlDecisionStore(connection)
         self.explanations = SqlExplanationStore(connection)
         self.kept_documents = SqlKeptDocumentStore(connection)
         self.erasures = SqlErasureStore(connection)
-        self.log = SqlLogStore(connection, signers, edge, take_log_lock)
+        self.log = SqlLogStore(connection, signers, edge, take_log_lock, remember=remember)
         self.access = SqlAccessStore(connection)
         self.answers = SqlAnswerStore(connection)
         self.tasks = SqlTaskStore(connection)

@@ -96,7 +96,9 @@ class AnchorFile:
         try:
             if seen is not None and seen[0] == _stamp(os.stat(self._path)):  # noqa: PTH116 -- before every batch
                 return seen[1]
-            with self._locked(os.O_RDONLY, fcntl.LOCK_SH) as descriptor:
+            # Without the lock: who asks holds the log's own lock and must not wait for another's write to the disk. A
+            # line that is being written has no end yet and is passed over.
+            with _opened(self._path, os.O_RDONLY) as descriptor:
                 return self._newest_of(descriptor)[0]
         except OSError as error:
             raise AnchorError(f"The anchor file {self._path.name} cannot be read: {error.strerror}.") from error
@@ -116,7 +118,8 @@ class AnchorFile:
         anchor = Anchor.of(note)
         try:
             # Even the quick look waits for the lock: what another process has written, it has then also synced.
-            with self._locked(os.O_RDWR, fcntl.LOCK_EX) as descriptor:
+            with _opened(self._path, os.O_RDWR) as descriptor:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
                 newest, end = self._newest_of(descriptor)
                 if not newest.covers(anchor):
                     self._append(descriptor, anchor, end)
@@ -131,7 +134,7 @@ class AnchorFile:
             os.ftruncate(descriptor, end)
         if os.pwrite(descriptor, line, end) != len(line):
             raise AnchorError(f"The anchor file {self._path.name} cannot be written: the disk is full.")
-        os.fsync(descriptor)
+        os.fdatasync(descriptor)
         self._seen = (_stamp(os.fstat(descriptor)), anchor)
 
     def _newest_of(self, descriptor: int) -> tuple[Anchor, int]:
@@ -152,15 +155,15 @@ class AnchorFile:
             self._seen = (_stamp(status), anchor)
         return anchor, status.st_size - len(unfinished)
 
-    @contextmanager
-    def _locked(self, access: int, lock: int) -> Iterator[int]:
-        # Without O_CREAT: a file that has gone must be missed, not begun anew.
-        descriptor = os.open(self._path, access | os.O_CLOEXEC)
-        try:
-            fcntl.flock(descriptor, lock)
-            yield descriptor
-        finally:
-            os.close(descriptor)
+
+@contextmanager
+def _opened(path: Path, access: int) -> Iterator[int]:
+    # Without O_CREAT: a file that has gone must be missed, not begun anew.
+    descriptor = os.open(path, access | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _line(note: str) -> bytes:

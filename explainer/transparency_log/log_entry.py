@@ -186,7 +186,7 @@ class LogEntry:
     def _commitment_problems(self) -> list[str]:
         unknown = sorted(self.c.keys() - COMMITTED_FIELDS)
         found = [f"c must not hold {name!r}; it may hold {', '.join(COMMITTED_FIELDS)}." for name in unknown]
-        if not all(isinstance(digest, str) and _HEX_32.fullmatch(digest) for digest in self.c.values()):
+        if not all(_is_text(digest, _HEX_32) for digest in self.c.values()):
             found.append("Every commitment in c must be 64 hexadecimal digits.")
         return found
 

@@ -162,7 +162,7 @@ def repeat_erasures(service: Service) -> int:
         with service.database.reading() as work:
             undone = [key_id for key_id in erasure.key_ids if work.erasures.erased_at(key_id) is None]
         alive = service.vault.destroy(erasure.key_ids)
-        if undone:
+        if undone and service.database.read_only_reason is None:
             again += len(undone)
             _note_again(service, undone, erasure)
         elif alive:

@@ -12,6 +12,7 @@ from explainer.errors import (
     MalformedTileError,
     NotSignedInError,
 )
+from explainer.transparency_log.anchor_file import Anchor
 from explainer.transparency_log.tiles import TilePath, encode_entries
 from explainer.transparency_log.tree import Tree
 from explainer.transparency_log.verify import NotVerifiedError, verify_log
@@ -52,7 +53,7 @@ def checkpoint(service: Service, *, epoch: int | None = None) -> str:
         epoch: Of which epoch, counted from 0; the current one when None.
 
     Returns:
-        The signed note.
+        The signed note, with the cosignatures that witnesses have given so far.
 
     Raises:
         LogTileNotFoundError: If there is no such epoch.
@@ -62,7 +63,11 @@ def checkpoint(service: Service, *, epoch: int | None = None) -> str:
             earlier = _log_of(work, epoch)
             if earlier is not work.log:
                 return earlier.checkpoint()
-    return service.database.released_checkpoint()
+    note = service.database.released_checkpoint()
+    with service.database.reading() as work:
+        # Another epoch cannot have begun in between: a restore needs the service stopped.
+        cosignatures = work.log.cosignatures(Anchor.of(note).checkpoint.tree_size)
+    return note + "".join(f"{line}\n" for line in cosignatures)
 
 
 def is_first_epoch(service: Service) -> bool:

@@ -40,6 +40,7 @@ class Service:
         server_key: 32 bytes for HMACs over access codes and tokens.
         clock: Current time, UTC.
         random_bytes: Source of randomness.
+        witness_states: What came of asking each witness last; see ``use_cases.ask_witnesses``.
         calculations: Does what takes longer than an event loop may be held up.
         finding_aid: Where entries of the log are looked for.
         refused_attempts: How many were not let in since this process started.
@@ -57,6 +58,7 @@ class Service:
     clock: Callable[[], datetime]
     random_bytes: RandomBytes = os.urandom
     calculations: Calculations = field(default_factory=Calculations)
+    witness_states: dict[str, str] = field(default_factory=dict)
     finding_aid: FindingAid = field(default_factory=FindingAid)
     refused_attempts: RefusedAttempts = field(default_factory=RefusedAttempts)
     proof_jobs: "ProofJobs | None" = None

@@ -141,6 +141,15 @@ class LogStore(Protocol):
     def checkpoint(self) -> str:
         """The newest signed checkpoint (C2SP note); the empty log has one too."""
 
+    def add_cosignature(self, size: int, witness: str, line: str, *, at: datetime) -> None:
+        """Keep what a witness signed beside the checkpoint of this size; what is kept already stays."""
+
+    def cosignatures(self, size: int) -> Sequence[str]:
+        """Signature lines of witnesses on the checkpoint of this size."""
+
+    def last_cosigned(self, witness: str) -> int | None:
+        """Size of the newest checkpoint that a witness has cosigned, or None."""
+
     def epoch(self) -> int:
         """Number of the current epoch: 0 unless the log was restored under a new name."""
 

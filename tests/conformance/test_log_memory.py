@@ -197,7 +197,7 @@ def without_triggers(url: str) -> list[str]:
 
 
 @pytest.mark.parametrize("persisted", [False, True])
-@pytest.mark.parametrize("write", ["commit", "pwrite", "fsync"])
+@pytest.mark.parametrize("write", ["commit", "pwrite", "fdatasync"])
 def test_a_failing_write_is_no_answer_and_never_a_second_history(  # noqa: PLR0917 -- fixtures
     databases: TestDatabases,
     anchors: AnchorFile,
@@ -249,3 +249,16 @@ def failing_call(real: Callable[..., object], *, persisted: bool) -> Callable[..
         raise OSError(28, "No space left on device")
 
     return call
+
+
+def test_a_checkpoint_that_another_process_just_committed_is_remembered_before_it_is_read(
+    databases: TestDatabases, anchors: AnchorFile, start: Start
+) -> None:
+    url = new_city(databases, anchors)
+    reader = start(url)
+    other = open_database(url)
+    append_many(other, 2)
+    other.dispose()
+    with reader.reading() as unit:
+        assert unit.log.checkpoint().splitlines()[1] == "2"
+        assert remembered(anchors) == 2

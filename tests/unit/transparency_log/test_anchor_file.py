@@ -97,7 +97,7 @@ def test_a_file_that_others_can_read_is_refused(anchors: AnchorFile) -> None:
         AnchorFile(anchors.path).newest()
 
 
-@pytest.mark.parametrize("call", ["pwrite", "fsync"])
+@pytest.mark.parametrize("call", ["pwrite", "fdatasync"])
 @pytest.mark.parametrize("persisted", [False, True])
 def test_a_write_that_fails_before_or_after_it_persisted_is_told_and_made_good(
     anchors: AnchorFile, monkeypatch: pytest.MonkeyPatch, call: str, persisted: bool
