@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from explainer.errors import LogIntegrityError, SettingsError
 from explainer.storage.database import SqlDatabase
-from explainer.storage.log_integration import start_log
+from explainer.storage.log_integration import start_epoch
 from explainer.storage.schema import MIGRATIONS, REVISIONS
 from explainer.storage.tables import metadata
 from explainer.transparency_log.signed_note import NoteSigner
@@ -104,7 +104,7 @@ def test_what_an_earlier_version_recorded_is_there_after_the_upgrade(databases: 
         config.set_main_option("script_location", str(MIGRATIONS))
         config.attributes["connection"] = connection
         command.upgrade(config, "0002")
-        start_log(connection, LOG_SIGNER, at=MOMENT)
+        start_epoch(connection, LOG_SIGNER, epoch=0, at=MOMENT)
         for statement in AS_RECORDED_BEFORE:
             connection.execute(sa.text(statement), {"at": MOMENT.replace(tzinfo=None), "bytes": b"\x00" * 32})
     database.migrate()

@@ -201,7 +201,7 @@ def test_keys_come_back_apart_and_never_over_keys_that_are_there(settings: Setti
 def test_a_key_destroyed_before_the_copy_stays_destroyed_in_it(settings: Settings, tmp_path: Path) -> None:
     service = build_service(settings)
     service.vault.key_for_sealing("somebody")
-    service.vault._key_store.destroy("somebody")
+    service.vault._key_store.destroy(["somebody"])
     back_up_keys(settings, tmp_path / "keys")
     service.database.dispose()
     (settings.data_folder / KEY_STORE_FILE).unlink()
