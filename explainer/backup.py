@@ -117,7 +117,9 @@ def back_up_keys(settings: Settings, folder: Path, *, clock: Callable[[], dateti
     if any((parent / LIST_FILE).exists() for parent in folder.resolve().parents):
         raise SettingsError("Keys do not belong into a backup of the database: whoever has both can read everything.")
     _make_empty(folder)
-    copy_sqlite_file(settings.data_folder / KEY_STORE_FILE, folder / Path(KEY_STORE_FILE).name)
+    if settings.key_service_url is None:
+        # Keys at a key service are backed up there.
+        copy_sqlite_file(settings.data_folder / KEY_STORE_FILE, folder / Path(KEY_STORE_FILE).name)
     for path in _log_key_files(settings.data_folder):
         _write_private(folder / path.name, path.read_bytes())
     return _listed(folder, kind="keys", engine="", checkpoint="", clock=clock)
@@ -202,8 +204,9 @@ def _restore_keys(settings: Settings, folder: Path) -> Restored:
             f"There is a key store already ({store.name}); an older one in its place would lose keys. Move it away "
             "first if it is damaged"
         )
-    store.parent.mkdir(mode=0o700, exist_ok=True)
-    copy_sqlite_file(folder / store.name, store)
+    if (folder / store.name).exists():
+        store.parent.mkdir(mode=0o700, exist_ok=True)
+        copy_sqlite_file(folder / store.name, store)
     for path in _log_key_files(folder):
         if not (settings.data_folder / path.name).exists():
             _write_private(settings.data_folder / path.name, path.read_bytes())
@@ -221,7 +224,7 @@ def _restore_database(
     behind = known is None or known.origin != copied.origin or known.tree_size > copied.tree_size
     if behind and not new_epoch:
         raise LogReadOnlyError(_why_not(known, copied))
-    if behind and not (settings.data_folder / KEY_STORE_FILE).exists():
+    if behind and settings.key_service_url is None and not (settings.data_folder / KEY_STORE_FILE).exists():
         raise SettingsError("The key store is missing; restore the backup of the keys first.")
     aside = settings.data_folder / f"replaced-{clock():%Y%m%dT%H%M%S}"
     place_copy(folder, settings.database_url, aside=aside)

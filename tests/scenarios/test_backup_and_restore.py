@@ -13,6 +13,7 @@ from explainer.backup import LIST_FILE, back_up, back_up_keys, read_backup, rest
 from explainer.demo.run_demo import demo_settings
 from explainer.errors import ErasedError, LogReadOnlyError, SettingsError
 from explainer.settings import Settings
+from explainer.transparency_log.erasure_list import Erasure
 from explainer.transparency_log.log_entry import LogEvent, parse_leaf
 from explainer.transparency_log.verify import verify_log
 from explainer.use_cases.callers import CaseSystem, Subject
@@ -198,17 +199,22 @@ def test_keys_come_back_apart_and_never_over_keys_that_are_there(settings: Setti
     service.database.dispose()
 
 
-def test_a_key_destroyed_before_the_copy_stays_destroyed_in_it(settings: Settings, tmp_path: Path) -> None:
+def test_what_was_erased_after_the_copy_is_erased_again_by_the_start_after_the_restore(
+    settings: Settings, tmp_path: Path
+) -> None:
     service = build_service(settings)
-    service.vault.key_for_sealing("somebody")
-    service.vault._key_store.destroy(["somebody"])
+    for name in ("erased", "kept"):
+        service.vault.key_for_sealing(name)
     back_up_keys(settings, tmp_path / "keys")
+    service.erasures.append(Erasure(at=service.clock(), basis="gdpr-17", key_ids=("erased",)))
+    service.vault.destroy(["erased"])
     service.database.dispose()
     (settings.data_folder / KEY_STORE_FILE).unlink()
     restore(settings, tmp_path / "keys")
     service = build_service(settings)
+    assert service.vault.key("kept")
     with pytest.raises(ErasedError):
-        service.vault.key_for_sealing("somebody")
+        service.vault.key("erased")
     service.database.dispose()
 
 
