@@ -16,6 +16,7 @@ from explainer.recourse.raw_forest import raw_forest_of
 from explainer.recourse.score_profile import ForestProfile
 from explainer.recourse.target import Target
 from explainer.recourse.term_cells import cells_of_terms
+from explainer.recourse.typical_values import typical_spread, weighted_median
 from explainer.recourse.value_grid import MAX_VALUES, values_shown
 from models.constraints import moved_along
 from models.features import FLOAT32_MAX, Feature
@@ -28,9 +29,6 @@ MAX_ASKED_VALUES = 200
 
 KEPT_WHERE_MISSING = 8
 """Combinations of missing values for which the model's cells are kept; others are laid out again."""
-
-NORMAL_CONSISTENCY = 1.4826
-"""Makes the median absolute deviation of normally distributed values equal to their standard deviation."""
 
 Numbers = NDArray[np.float64]
 
@@ -323,28 +321,6 @@ class SearchSpace:
         )
 
 
-def typical_spread(values: Numbers, weights: Numbers) -> float:
-    """Say how much a feature typically differs between people.
-
-    Args:
-        values: The background's values, shape (m,); missing ones are left out.
-        weights: Shape (m,).
-
-    Returns:
-        The weighted median absolute deviation, scaled to a standard deviation; where more than half of all people have
-        the same value, the weighted standard deviation; 1 where everybody has the same, or nobody has any.
-    """
-    values, weights = values[~np.isnan(values)], weights[~np.isnan(values)]
-    if not len(values):
-        return 1.0
-    centre = weighted_median(values, weights)
-    deviation = weighted_median(np.abs(values - centre), weights) * NORMAL_CONSISTENCY
-    if deviation > 0:
-        return deviation
-    mean = np.average(values, weights=weights)
-    return float(np.sqrt(np.average((values - mean) ** 2, weights=weights))) or 1.0
-
-
 def _cells_of(package: ModelPackage) -> ForestCells | None:
     # Of several classes no single sum of leaves says which one wins.
     if package.n_scores == 1 and isinstance(package.reading, TermModel):
@@ -368,21 +344,6 @@ def _cells_of_raw_features(package: ModelPackage) -> ForestCells | None:
     ):
         return None
     return ForestCells.of(forest)
-
-
-def weighted_median(values: Numbers, weights: Numbers) -> float:
-    """Give the value that half of all people do not exceed; missing ones are left out, NaN where all are.
-
-    Args:
-        values: The background's values, shape (m,).
-        weights: Shape (m,).
-    """
-    values, weights = values[~np.isnan(values)], weights[~np.isnan(values)]
-    if not len(values):
-        return math.nan
-    order = np.argsort(values, kind="stable")
-    reached = np.cumsum(weights[order])
-    return float(values[order][np.searchsorted(reached, reached[-1] / 2)])
 
 
 def _card_limits(feature: Feature) -> tuple[float, float]:

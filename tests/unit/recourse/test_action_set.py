@@ -3,9 +3,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from explainer.recourse.action_set import Candidates, SearchSpace, typical_spread
+from explainer.recourse.action_set import Candidates, SearchSpace
 from explainer.recourse.case import Case
 from explainer.recourse.target import Target
+from explainer.recourse.typical_values import typical_spread
 from explainer.recourse.value_grid import MAX_VALUES, values_on_grid
 from models.features import Feature
 from tests.conformance.small_forests import Split, forest
