@@ -1,6 +1,5 @@
 """A service whose log does not fit its memory says so everywhere, answers what needs no entry, and records nothing."""
 
-import asyncio
 import logging
 import shutil
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from explainer.use_cases.grant_access import add_case_system
 from explainer.use_cases.record_decision import record_decision
 from explainer.use_cases.service import Service
 from tests.api.test_record_decision import a_request
+from tests.event_loops import in_a_loop_of_its_own
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def ask(service: Service, method: str, path: str, **request: object) -> httpx.Re
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
             return await client.request(method, path, **request)  # type: ignore[arg-type]
 
-    return asyncio.run(answer())
+    return in_a_loop_of_its_own(answer())
 
 
 def test_health_and_readiness_say_that_the_log_is_read_only_and_why(put_back: tuple[Service, str, str]) -> None:

@@ -17,6 +17,7 @@ import psycopg
 import pytest
 
 from explainer.app import KEY_STORE_FILE, build_service, utc_now
+from explainer.backup import back_up, restore
 from explainer.demo.run_demo import demo_settings
 from explainer.errors import ErasedError, ErasureForbiddenError
 from explainer.settings import Settings
@@ -317,17 +318,18 @@ def test_a_restored_copy_brings_nobody_back(tmp_path: Path, restored: str) -> No
     doomed, other = decided(service, PERSON), decided(service, OTHER)
     key_id, _ = key_of(service, doomed["reference"])
     service.database.dispose()
-    database = Path(settings.database_url.removeprefix("sqlite:///"))
-    files = {"database": [database], "keys": [settings.data_folder / KEY_STORE_FILE]}
-    files["both"] = files["database"] + files["keys"]
-    copies = {file: file.read_bytes() for file in files[restored]}
+    back_up(settings, tmp_path / "copy")
+    keys = settings.data_folder / KEY_STORE_FILE
+    copied_keys = keys.read_bytes()
     service = opened(settings)
     erase_person(service, PERSON)
     service.database.dispose()
-    for file, content in copies.items():
-        for beside in file.parent.glob(f"{file.name}-*"):
+    if restored != "keys":
+        restore(settings, tmp_path / "copy", new_epoch=True)
+    if restored != "database":
+        for beside in keys.parent.glob(f"{keys.name}-*"):
             beside.unlink()
-        file.write_bytes(content)
+        keys.write_bytes(copied_keys)
 
     service = opened(settings)
     with pytest.raises(ErasedError, match=utc_now().date().isoformat()):

@@ -14,12 +14,13 @@ from pathlib import Path
 import httpx
 import pytest
 
-from explainer.app import LOG_KEY_FILE, SERVER_KEY_FILE, build_service, utc_now
+from explainer.app import SERVER_KEY_FILE, anchor_folder, build_service, utc_now
 from explainer.demo.run_demo import demo_settings
 from explainer.errors import ErasedError, SealingError, SettingsError
 from explainer.key_service_command import KEYS_FILE, TOKEN_FILE
 from explainer.settings import Settings
 from explainer.transparency_log.key_store import ServiceKeyStore
+from explainer.transparency_log.log_key import FIRST_KEY_FILE
 from explainer.use_cases.callers import CaseSystem, Subject
 from explainer.use_cases.erase import erase_person
 from explainer.use_cases.explain_decision import explain_decision
@@ -127,13 +128,18 @@ def test_the_wrong_token_and_another_master_key_are_refused(service: RunningKeyS
 def machine(folder: Path, like: Settings, service: RunningKeyService) -> Settings:
     """Settings of one more machine of the same city."""
     folder.mkdir()
-    for name in (LOG_KEY_FILE, SERVER_KEY_FILE):
+    for name in (FIRST_KEY_FILE, SERVER_KEY_FILE):
         if (like.data_folder / name).exists():
             shutil.copy(like.data_folder / name, folder / name)
     token = folder / "key_service_token"
     shutil.copy(service.folder / TOKEN_FILE, token)
     return like.model_copy(
-        update={"data_folder": folder, "key_service_url": service.url, "key_service_token_file": token}
+        update={
+            "data_folder": folder,
+            "anchor_folder": anchor_folder(like),
+            "key_service_url": service.url,
+            "key_service_token_file": token,
+        }
     )
 
 

@@ -135,11 +135,11 @@ def test_a_feature_that_contradicts_itself_is_refused(changes: dict[str, Any]) -
 def test_one_of_a_thing_has_its_own_word() -> None:
     size = Feature(
         name="household_size",
-        label=Words(de="Ihre Haushaltsgröße", en="Your household size"),
+        label=Words(de="Haushaltsgröße", en="Household size"),
         kind="integer",
         unit=Words(de="Personen", en="people"),
         unit_one=Words(de="Person", en="person"),
-        source=Words(de="Ihr Antrag", en="your application"),
+        source=Words(de="Antrag", en="application"),
     )
     assert [size.unit_for(number, "de") for number in (1, 2)] == ["Person", "Personen"]
     assert size.model_copy(update={"unit_one": None}).unit_for(1, "en") == "people"
