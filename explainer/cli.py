@@ -13,6 +13,7 @@ import uvicorn
 
 from explainer.app import LOG_KEY_FILE, build_service, create_app, package_folders, prepared_models
 from explainer.errors import SettingsError, VerificationError
+from explainer.model_commands import models_app
 from explainer.settings import Settings, load_settings
 from explainer.transparency_log.log_key import load_or_create_log_key
 from explainer.transparency_log.verify import fetcher_for, verify_log
@@ -21,7 +22,6 @@ from models.catalogue import Catalogue
 from models.errors import KlarbescheidError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-models_app = typer.Typer(no_args_is_help=True, help="The city's model packages.")
 log_app = typer.Typer(no_args_is_help=True, help="The accountability log.")
 staff_app = typer.Typer(no_args_is_help=True, help="The embedded staff list.")
 case_system_app = typer.Typer(no_args_is_help=True, help="Case systems that record decisions.")

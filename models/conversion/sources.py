@@ -1,0 +1,107 @@
+"""Which file formats a model may come in, and who reads each. Only data formats: nothing here ever unpickles."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models import manifest
+from models.card import ModelCard
+from models.conversion.catboost_file import looks_like_catboost, read_catboost, read_catboost_json
+from models.conversion.ensemble_onnx import ensemble_onnx
+from models.conversion.lightgbm_text import looks_like_lightgbm, read_lightgbm
+from models.conversion.source_trees import SourceEnsemble, in_order_of
+from models.conversion.xgboost_file import read_xgboost
+from models.errors import MalformedPackageError, UnsupportedModelError
+
+MAX_BYTES = 1_000_000_000
+"""Larger files are refused."""
+
+_PICKLES = (".pkl", ".pickle", ".joblib", ".dill", ".sav")
+_READ = ".onnx, .skops (scikit-learn), .txt (LightGBM), .json or .ubj (XGBoost), .cbm or .json (CatBoost), .yaml (scorecard), "
+_READ += ".json (term tables)"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvertedModel:
+    """A model as a package holds it.
+
+    Attributes:
+        file_name: One of :data:`models.manifest.MODEL_FILES`.
+        content: The file.
+        read_from: What it was, for people.
+    """
+
+    file_name: str
+    content: bytes
+    read_from: str
+
+
+def read_source(path: Path, card: ModelCard, trusted: Sequence[str] = ()) -> ConvertedModel:
+    """Read a model in its own format and turn it into what a package holds.
+
+    Args:
+        path: The file.
+        card: Names the features and says what the number is.
+        trusted: Types in a skops file that a person has looked at, besides scikit-learn's own.
+
+    Returns:
+        The model, not yet compared with anything.
+
+    Raises:
+        UnsupportedModelError: If it is of a kind that is not read; the sentence says what to do.
+        MalformedPackageError: If the file is damaged.
+        ModelFeaturesMismatchError: If it reads other columns than the card lists.
+    """
+    suffix = path.suffix.lower()
+    if suffix in _PICKLES:
+        raise UnsupportedModelError(
+            f"{path.name} is a pickle: opening it could run any program, so it is never opened. Where the model was "
+            "trained, save it with skops and add that file: import skops.io; skops.io.dump(model, 'model.skops')."
+        )
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise UnsupportedModelError(f"{path.name} is larger than {MAX_BYTES} bytes.")
+        content = path.read_bytes()
+    except OSError as error:
+        raise MalformedPackageError(f"{path.name} cannot be read: {error.strerror}.") from error
+    match suffix:
+        case ".onnx":
+            return ConvertedModel(file_name=manifest.MODEL, content=content, read_from="ONNX")
+        case ".skops":
+            from models.conversion.skops_file import read_skops  # noqa: PLC0415 - needs an optional extra
+
+            return ConvertedModel(
+                file_name=manifest.MODEL, content=read_skops(content, card, trusted), read_from="scikit-learn (skops)"
+            )
+        case ".txt":
+            if not looks_like_lightgbm(content):
+                raise UnsupportedModelError(f"{path.name} is not a LightGBM text file, the only .txt that is read.")
+            return _of_trees(read_lightgbm(content), card, "LightGBM text")
+        case ".cbm":
+            return _of_trees(read_catboost(content), card, "CatBoost")
+        case ".ubj":
+            return _of_trees(read_xgboost(content), card, "XGBoost UBJSON")
+        case ".json":
+            data = _json_of(content)
+            if isinstance(data, dict) and str(data.get("format", "")).startswith("klarbescheid-terms/"):
+                return ConvertedModel(file_name=manifest.TERMS, content=content, read_from="term tables")
+            if looks_like_catboost(data):
+                return _of_trees(read_catboost_json(content), card, "CatBoost JSON")
+            return _of_trees(read_xgboost(content), card, "XGBoost JSON")
+        case ".yaml" | ".yml":
+            return ConvertedModel(file_name=manifest.SCORECARD, content=content, read_from="scorecard")
+    raise UnsupportedModelError(f"{path.name} is of no format that is read. Read are: {_READ}.")
+
+
+def _of_trees(ensemble: SourceEnsemble, card: ModelCard, read_from: str) -> ConvertedModel:
+    content = ensemble_onnx(in_order_of(card.features, ensemble))
+    return ConvertedModel(file_name=manifest.MODEL, content=content, read_from=read_from)
+
+
+def _json_of(content: bytes) -> Any:
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError):
+        return None  # damaged: the reader that is tried last says so
