@@ -12,7 +12,7 @@ import yaml
 from models import manifest
 from models.card import ModelCard, load_card
 from models.conversion.background import BackgroundSource, background_bytes, make_background
-from models.conversion.sources import ConvertedModel, read_source
+from models.conversion.sources import ConvertedModel, read_source, refuse_pickle
 from models.conversion.tables import read_cases
 from models.errors import MalformedPackageError, ModelUnusableError, PackageExistsError
 from models.evaluation import Evaluation, parse_evaluation
@@ -89,6 +89,7 @@ def add_package(sources: PackageSources, into: Path) -> AddedPackage:
     Raises:
         KlarbescheidError: One of its subclasses, and nothing was written: the sentence says what differs or is missing.
     """
+    refuse_pickle(sources.model)
     card = load_card(sources.card)
     _check_place(into, card)
     converted = read_source(sources.model, card, sources.trusted)

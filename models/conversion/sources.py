@@ -54,19 +54,14 @@ def read_source(path: Path, card: ModelCard, trusted: Sequence[str] = ()) -> Con
         MalformedPackageError: If the file is damaged.
         ModelFeaturesMismatchError: If it reads other columns than the card lists.
     """
-    suffix = path.suffix.lower()
-    if suffix in _PICKLES:
-        raise UnsupportedModelError(
-            f"{path.name} is a pickle: opening it could run any program, so it is never opened. Where the model was "
-            "trained, save it with skops and add that file: import skops.io; skops.io.dump(model, 'model.skops')."
-        )
+    refuse_pickle(path)
     try:
         if path.stat().st_size > MAX_BYTES:
             raise UnsupportedModelError(f"{path.name} is larger than {MAX_BYTES} bytes.")
         content = path.read_bytes()
     except OSError as error:
         raise MalformedPackageError(f"{path.name} cannot be read: {error.strerror}.") from error
-    match suffix:
+    match path.suffix.lower():
         case ".onnx":
             return ConvertedModel(file_name=manifest.MODEL, content=content, read_from="ONNX")
         case ".skops":
@@ -93,6 +88,22 @@ def read_source(path: Path, card: ModelCard, trusted: Sequence[str] = ()) -> Con
         case ".yaml" | ".yml":
             return ConvertedModel(file_name=manifest.SCORECARD, content=content, read_from="scorecard")
     raise UnsupportedModelError(f"{path.name} is of no format that is read. Read are: {_READ}.")
+
+
+def refuse_pickle(path: Path) -> None:
+    """Refuse a pickle by its name, without opening it.
+
+    Args:
+        path: A model file.
+
+    Raises:
+        UnsupportedModelError: Says how to save the model instead.
+    """
+    if path.suffix.lower() in _PICKLES:
+        raise UnsupportedModelError(
+            f"{path.name} is a pickle: opening it could run any program, so it is never opened. Where the model was "
+            "trained, save it with skops and add that file: import skops.io; skops.io.dump(model, 'model.skops')."
+        )
 
 
 def _of_trees(ensemble: SourceEnsemble, card: ModelCard, read_from: str) -> ConvertedModel:
