@@ -17,7 +17,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")
 
 
 @models_app.command("add")
-def add_model(
+def add_model(  # noqa: PLR0917 - Typer reads options from parameters
     model: Annotated[
         Path,
         typer.Argument(

@@ -94,12 +94,17 @@ def add_package(sources: PackageSources, into: Path) -> AddedPackage:
     _check_place(into, card)
     converted = read_source(sources.model, card, sources.trusted)
     model = read_model(converted.file_name, converted.content, card).model
-    reference = read_reference(sources.reference, card)
-    background = make_background(sources.background, card.features, model.score)
+    contents = _Contents(
+        card=card,
+        converted=converted,
+        reference=read_reference(sources.reference, card),
+        background=make_background(sources.background, card.features, model.score),
+        evaluation=_evaluation(sources, card),
+    )
     made_now = not into.exists()
     into.mkdir(parents=True, exist_ok=True)
     try:
-        package, difference, older = _verify_and_place(sources, into, card, converted, background, reference)
+        package, difference, older = _verify_and_place(sources, contents, into)
     except BaseException:
         if made_now:
             into.rmdir()
@@ -108,25 +113,22 @@ def add_package(sources: PackageSources, into: Path) -> AddedPackage:
         folder=into / card.slug,
         package=package,
         read_from=converted.read_from,
-        n_reference_rows=len(reference.rows),
+        n_reference_rows=len(contents.reference.rows),
         largest_difference=difference,
         older_version=older,
     )
 
 
 def _verify_and_place(
-    sources: PackageSources,
-    into: Path,
-    card: ModelCard,
-    converted: ConvertedModel,
-    background: Background,
-    reference: Reference,
+    sources: PackageSources, contents: "_Contents", into: Path
 ) -> tuple[ModelPackage, float, Path | None]:
+    card, reference = contents.card, contents.reference
     # In a folder of its own below the target, so that a rename is enough and nobody lists it as a package before.
     with TemporaryDirectory(prefix=".adding-", dir=into) as workplace:
         folder = Path(workplace) / card.slug
         folder.mkdir()
-        _write(folder, sources, card, converted, background, reference)
+        (folder / manifest.CARD).write_bytes(sources.card.read_bytes())
+        _write(folder, contents)
         package = load_package(folder)
         difference = float(np.abs(package.model.score(reference.rows) - reference.scores).max())
         if not sources.keep_reference:
@@ -167,20 +169,23 @@ def read_reference(path: Path, card: ModelCard) -> Reference:
     )
 
 
-def _write(
-    folder: Path,
-    sources: PackageSources,
-    card: ModelCard,
-    converted: ConvertedModel,
-    background: Background,
-    reference: Reference,
-) -> None:
-    (folder / manifest.CARD).write_bytes(sources.card.read_bytes())
-    (folder / converted.file_name).write_bytes(converted.content)
-    (folder / manifest.BACKGROUND).write_bytes(background_bytes(background))
-    (folder / manifest.REFERENCE).write_bytes(_reference_bytes(reference))
-    evaluation = _evaluation(sources, card)
-    (folder / manifest.EVALUATION).write_text(evaluation.model_dump_json(indent=2) + "\n", encoding="utf-8")
+@dataclass(frozen=True, kw_only=True)
+class _Contents:
+    """Everything a package holds, read and made, before it is written."""
+
+    card: ModelCard
+    converted: ConvertedModel
+    background: Background
+    reference: Reference
+    evaluation: Evaluation
+
+
+def _write(folder: Path, contents: _Contents) -> None:
+    (folder / contents.converted.file_name).write_bytes(contents.converted.content)
+    (folder / manifest.BACKGROUND).write_bytes(background_bytes(contents.background))
+    (folder / manifest.REFERENCE).write_bytes(_reference_bytes(contents.reference))
+    evaluation = contents.evaluation.model_dump_json(indent=2) + "\n"
+    (folder / manifest.EVALUATION).write_text(evaluation, encoding="utf-8")
     manifest.write_manifest(folder)
 
 

@@ -122,13 +122,13 @@ def _read(data: Mapping[str, Any]) -> SourceEnsemble:
 
 
 def _tree(tree: Mapping[str, Any], scale: float, n_outputs: int, missing: Mapping[int, bool]) -> SourceTree:
-    """Unfold a symmetric tree: every level asks one question, and leaf number bits are its answers, the first lowest."""
+    """Unfold a symmetric tree: each level asks one question; a leaf's number has its answers as bits, first lowest."""
     splits: Sequence[Mapping[str, Any]] = tree.get("splits") or []
     if len(splits) > _MOST_DEEP:
         raise UnsupportedModelError(f"Trees deeper than {_MOST_DEEP} are not read.")
     strange = {split["split_type"] for split in splits} - {"FloatFeature"}
     if strange:
-        raise UnsupportedModelError(f"CatBoost trees with splits of the kind {sorted(strange)[0][:40]} are not read.")
+        raise UnsupportedModelError(f"CatBoost trees with splits of the kind {min(strange)[:40]} are not read.")
     values = [scale * float(value) for value in tree["leaf_values"]]
     if len(values) != n_outputs << len(splits):
         raise MalformedPackageError("A tree does not have as many leaves as its splits make.")

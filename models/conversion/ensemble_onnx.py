@@ -8,7 +8,7 @@ no sets; :mod:`models.tree_layout` reads such a chain as one question again.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import onnx
@@ -42,17 +42,22 @@ def ensemble_onnx(ensemble: SourceEnsemble) -> bytes:
     return checked_bytes(helper.make_model(graph, opset_imports=_OPSETS, ir_version=8))
 
 
-def ensemble_nodes(ensemble: SourceEnsemble, table: str) -> list[onnx.NodeProto]:
+def ensemble_nodes(
+    ensemble: SourceEnsemble, table: str, rounding: Literal["down", "nearest"] = "down"
+) -> list[onnx.NodeProto]:
     """Write an ensemble as nodes.
 
     Args:
         ensemble: The ensemble.
         table: Name of the tensor that holds its columns.
+        rounding: How thresholds become 32-bit numbers: ``down`` is right for columns that are 32-bit numbers
+            themselves, ``nearest`` for columns that were computed in 64 bits and then rounded, so that a value on a
+            threshold stays on it.
 
     Returns:
         The nodes, whose last makes ``scores``.
     """
-    lists = _Lists(is_classifier=ensemble.link in _CLASSIFIER_TRANSFORMS)
+    lists = _Lists(is_classifier=ensemble.link in _CLASSIFIER_TRANSFORMS, rounds_down=rounding == "down")
     waiting = dict(enumerate(ensemble.base_values))
     for tree in ensemble.trees:
         outputs = {output for node in tree if not isinstance(node, Question) for output, _ in node}
@@ -76,7 +81,7 @@ def ensemble_nodes(ensemble: SourceEnsemble, table: str) -> list[onnx.NodeProto]
     if ensemble.link not in ("identity", "exp") or (ensemble.link == "exp" and n_outputs > 1):
         raise UnsupportedModelError(f"Trees whose scores follow by '{ensemble.link}' cannot be written as ONNX.")
     sums = _SCORES if ensemble.link == "identity" else "sums"
-    attributes = {"n_targets": n_outputs, "aggregate_function": "SUM", **lists.attributes}
+    attributes: dict[str, Any] = {"n_targets": n_outputs, "aggregate_function": "SUM", **lists.attributes}
     trees = helper.make_node("TreeEnsembleRegressor", [table], [sums], domain="ai.onnx.ml", **attributes)
     return [trees] if sums == _SCORES else [trees, helper.make_node("Exp", [sums], [_SCORES])]
 
@@ -104,12 +109,13 @@ class _Lists:
     """The node and leaf lists of an ensemble operator, filled tree by tree."""
 
     is_classifier: bool
+    rounds_down: bool
     n_trees: int = 0
     nodes: dict[str, list[Any]] = field(default_factory=dict)
     leaves: dict[str, list[Any]] = field(default_factory=dict)
 
     @property
-    def attributes(self) -> dict[str, list[Any]]:
+    def attributes(self) -> dict[str, Any]:
         return {**self.nodes, **self.leaves}
 
     def add(self, tree: SourceTree, base_values: Mapping[int, float]) -> None:
@@ -118,7 +124,7 @@ class _Lists:
             if not isinstance(node, Question):
                 self._add_leaf(node_id, node, base_values)
             elif node.kind != "one_of":
-                mode, threshold = _compared(node)
+                mode, threshold = _compared(node, rounds_down=self.rounds_down)
                 self._add_node(node_id, mode, node.column, threshold, node.yes, node.no, node.missing_yes)
             elif not node.members:
                 # Nobody is a member of nothing: a comparison that all values fail.
@@ -140,7 +146,7 @@ class _Lists:
                 self.leaves, kind, {"treeids": self.n_trees, "nodeids": node_id, "ids": output, "weights": weight}
             )
 
-    def _add_node(
+    def _add_node(  # noqa: PLR0917 - a line of a table
         self, node_id: int, mode: str, column: int, value: float, yes: int, no: int, missing_yes: bool
     ) -> None:
         described = {
@@ -161,13 +167,13 @@ class _Lists:
             lists.setdefault(f"{prefix}_{name}", []).append(value)
 
 
-def _compared(question: Question) -> tuple[str, float]:
+def _compared(question: Question, *, rounds_down: bool) -> tuple[str, float]:
     """Give the mode and 32-bit threshold that split 32-bit numbers as the 64-bit threshold does."""
     threshold = question.threshold
     with np.errstate(over="ignore"):
         rounded = np.float32(threshold)
-    if float(rounded) == threshold:
-        return ("BRANCH_LEQ" if question.kind == "at_most" else "BRANCH_LT"), threshold
+    if float(rounded) == threshold or not rounds_down:
+        return ("BRANCH_LEQ" if question.kind == "at_most" else "BRANCH_LT"), float(rounded)
     # Compared as Python floats: NumPy would compare a float32 with a float in 32 bits and see no difference.
     # A number that is not a 32-bit one is never met by an input, so "at most" and "below" are the same question.
     below = np.nextafter(rounded, np.float32(-np.inf)) if float(rounded) > threshold else rounded

@@ -147,9 +147,7 @@ def _candidates(rows: Rows, weights: Scores, features: Sequence[Feature]) -> Row
     return np.array(rounded).astype(np.float32).astype(np.float64)
 
 
-def _least_biased(
-    candidates: Scores, means: Scores, weights: Scores, score: Callable[[Rows], Scores]
-) -> Rows:
+def _least_biased(candidates: Scores, means: Scores, weights: Scores, score: Callable[[Rows], Scores]) -> Rows:
     """Choose centres one after the other so that what one is off is made good by the next ones.
 
     Args:

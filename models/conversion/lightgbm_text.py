@@ -7,6 +7,7 @@ The format is described nowhere but in LightGBM's source: ``src/io/tree.cpp`` (`
 import json
 import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from models.conversion.source_trees import Leaf, Question, SourceEnsemble, SourceTree
 from models.errors import MalformedPackageError, UnsupportedModelError
@@ -131,7 +132,7 @@ def _tree(fields: Mapping[str, str], output: int, scale: float) -> SourceTree:
         # Leaves have negative numbers, from -1 on, and stand behind the inner nodes.
         return child if child >= 0 else n_inner + ~child
 
-    questions: list[Question | Leaf] = [
+    questions = [
         _question(
             int(lists["split_feature"][node]),
             lists["threshold"][node],
@@ -141,7 +142,7 @@ def _tree(fields: Mapping[str, str], output: int, scale: float) -> SourceTree:
         )
         for node in range(n_inner)
     ]
-    return tuple(questions + leaves)
+    return (*questions, *leaves)
 
 
 def _question(
@@ -174,5 +175,5 @@ def _sets(fields: Mapping[str, str]) -> list[tuple[int, ...]]:
             for bit in range(_BITS)
             if word >> bit & 1
         )
-        for first, last in zip(boundaries, boundaries[1:], strict=False)
+        for first, last in pairwise(boundaries)
     ]

@@ -46,9 +46,7 @@ def refuse_copies(generated: Rows, people: Rows, is_category: NDArray[np.bool_])
         )
 
 
-def _nearest(
-    rows: Rows, people: Rows, scale: Scores, is_category: NDArray[np.bool_], *, skip_self: bool
-) -> Scores:
+def _nearest(rows: Rows, people: Rows, scale: Scores, is_category: NDArray[np.bool_], *, skip_self: bool) -> Scores:
     nearest = np.empty(len(rows))
     for start in range(0, len(rows), _BLOCK):
         block = rows[start : start + _BLOCK]

@@ -15,12 +15,13 @@ class Question:
 
     Attributes:
         column: Column it asks about.
-        kind: ``at_most`` asks value <= threshold, ``below`` value < threshold, ``one_of`` whether the value is a member.
+        kind: ``at_most`` asks value <= threshold, ``below`` value < threshold, ``one_of`` whether it is a member.
         threshold: For the first two, 64 bits as in the library's file.
         members: For the last, whole numbers.
         yes: Position of the child if the answer is yes.
         no: Position of the child if the answer is no.
         missing_yes: Whether a missing value takes the branch of yes.
+        unknown_yes: For members of named categories: whether those of the card that the library never saw answer yes.
     """
 
     column: int
@@ -30,6 +31,7 @@ class Question:
     missing_yes: bool
     threshold: float = 0.0
     members: tuple[int, ...] = ()
+    unknown_yes: bool = False
 
 
 Leaf = tuple[tuple[int, float], ...]
@@ -78,20 +80,18 @@ def in_order_of(features: Sequence[Feature], ensemble: SourceEnsemble) -> Source
         column: _numbers_of_categories(features[position_of[column]], values)
         for column, values in (ensemble.category_values or {}).items()
     }
+
+    def moved(node: Question) -> Question:
+        position, numbers = position_of[node.column], number_of.get(node.column)
+        members = node.members
+        if numbers is not None:
+            named = {numbers[member] for member in members if member in numbers}
+            unseen = set(range(len(features[position].categories))) - set(numbers.values())
+            members = tuple(sorted(named | unseen if node.unknown_yes else named))
+        return replace(node, column=position, members=members)
+
     trees = tuple(
-        tuple(
-            replace(
-                node,
-                column=position_of[node.column],
-                members=tuple(sorted(number_of[node.column][m] for m in node.members if m in number_of[node.column]))
-                if node.column in number_of
-                else node.members,
-            )
-            if isinstance(node, Question)
-            else node
-            for node in tree
-        )
-        for tree in ensemble.trees
+        tuple(moved(node) if isinstance(node, Question) else node for node in tree) for tree in ensemble.trees
     )
     names = tuple(feature.name for feature in features)
     return replace(ensemble, trees=trees, n_columns=len(features), column_names=names, category_values=None)

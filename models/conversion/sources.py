@@ -1,7 +1,7 @@
 """Which file formats a model may come in, and who reads each. Only data formats: nothing here ever unpickles."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,15 @@ MAX_BYTES = 1_000_000_000
 """Larger files are refused."""
 
 _PICKLES = (".pkl", ".pickle", ".joblib", ".dill", ".sav")
-_READ = ".onnx, .skops (scikit-learn), .txt (LightGBM), .json or .ubj (XGBoost), .cbm or .json (CatBoost), .yaml (scorecard), "
-_READ += ".json (term tables)"
+_READ = (
+    ".onnx, .skops (scikit-learn), .txt (LightGBM), .json or .ubj (XGBoost), .cbm or .json (CatBoost), "
+    ".yaml (scorecard), .json (term tables)"
+)
+_TAKEN_AS_THEY_ARE = {
+    ".onnx": (manifest.MODEL, "ONNX"),
+    ".yaml": (manifest.SCORECARD, "scorecard"),
+    ".yml": (manifest.SCORECARD, "scorecard"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,32 +68,39 @@ def read_source(path: Path, card: ModelCard, trusted: Sequence[str] = ()) -> Con
         content = path.read_bytes()
     except OSError as error:
         raise MalformedPackageError(f"{path.name} cannot be read: {error.strerror}.") from error
-    match path.suffix.lower():
-        case ".onnx":
-            return ConvertedModel(file_name=manifest.MODEL, content=content, read_from="ONNX")
-        case ".skops":
-            from models.conversion.skops_file import read_skops  # noqa: PLC0415 - needs an optional extra
+    return _converted(path, content, card, trusted)
 
-            return ConvertedModel(
-                file_name=manifest.MODEL, content=read_skops(content, card, trusted), read_from="scikit-learn (skops)"
-            )
-        case ".txt":
-            if not looks_like_lightgbm(content):
-                raise UnsupportedModelError(f"{path.name} is not a LightGBM text file, the only .txt that is read.")
-            return _of_trees(read_lightgbm(content), card, "LightGBM text")
+
+def _converted(path: Path, content: bytes, card: ModelCard, trusted: Sequence[str]) -> ConvertedModel:
+    suffix = path.suffix.lower()
+    if suffix == ".skops":
+        from models.conversion.skops_file import read_skops  # noqa: PLC0415 - needs an optional extra
+
+        exported = read_skops(content, card, trusted)
+        return ConvertedModel(file_name=manifest.MODEL, content=exported, read_from="scikit-learn (skops)")
+    if suffix in _TAKEN_AS_THEY_ARE:
+        file_name, read_from = _TAKEN_AS_THEY_ARE[suffix]
+        return ConvertedModel(file_name=file_name, content=content, read_from=read_from)
+    data = _json_of(content) if suffix == ".json" else None
+    if isinstance(data, dict) and str(data.get("format", "")).startswith("klarbescheid-terms/"):
+        return ConvertedModel(file_name=manifest.TERMS, content=content, read_from="term tables")
+    reader, read_from = _tree_reader(path, content, data)
+    trees = in_order_of(card.features, reader(content))
+    return ConvertedModel(file_name=manifest.MODEL, content=ensemble_onnx(trees), read_from=read_from)
+
+
+def _tree_reader(path: Path, content: bytes, data: Any) -> tuple[Callable[[bytes], SourceEnsemble], str]:
+    match path.suffix.lower():
+        case ".txt" if looks_like_lightgbm(content):
+            return read_lightgbm, "LightGBM text"
         case ".cbm":
-            return _of_trees(read_catboost(content), card, "CatBoost")
+            return read_catboost, "CatBoost"
         case ".ubj":
-            return _of_trees(read_xgboost(content), card, "XGBoost UBJSON")
+            return read_xgboost, "XGBoost UBJSON"
         case ".json":
-            data = _json_of(content)
-            if isinstance(data, dict) and str(data.get("format", "")).startswith("klarbescheid-terms/"):
-                return ConvertedModel(file_name=manifest.TERMS, content=content, read_from="term tables")
-            if looks_like_catboost(data):
-                return _of_trees(read_catboost_json(content), card, "CatBoost JSON")
-            return _of_trees(read_xgboost(content), card, "XGBoost JSON")
-        case ".yaml" | ".yml":
-            return ConvertedModel(file_name=manifest.SCORECARD, content=content, read_from="scorecard")
+            return (
+                (read_catboost_json, "CatBoost JSON") if looks_like_catboost(data) else (read_xgboost, "XGBoost JSON")
+            )
     raise UnsupportedModelError(f"{path.name} is of no format that is read. Read are: {_READ}.")
 
 
@@ -104,11 +118,6 @@ def refuse_pickle(path: Path) -> None:
             f"{path.name} is a pickle: opening it could run any program, so it is never opened. Where the model was "
             "trained, save it with skops and add that file: import skops.io; skops.io.dump(model, 'model.skops')."
         )
-
-
-def _of_trees(ensemble: SourceEnsemble, card: ModelCard, read_from: str) -> ConvertedModel:
-    content = ensemble_onnx(in_order_of(card.features, ensemble))
-    return ConvertedModel(file_name=manifest.MODEL, content=content, read_from=read_from)
 
 
 def _json_of(content: bytes) -> Any:

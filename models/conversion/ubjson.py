@@ -68,7 +68,7 @@ class _Reader:
             form = _NUMBERS[kind]
             block = self._take(count * struct.calcsize(form))
             return list(struct.unpack(f">{count}{form[1]}", block))
-        values = []
+        values: list[Any] = []
         while count is None or len(values) < count:
             marker = kind or self.marker()
             if count is None and marker == b"]":

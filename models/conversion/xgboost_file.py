@@ -114,7 +114,8 @@ def _of_32_bits(number: float | str) -> float:
 def _tree(tree: Mapping[str, Any], output: int, weight: float) -> SourceTree:
     if int(tree["tree_param"].get("size_leaf_vector", 1)) > 1:
         raise UnsupportedModelError(
-            "XGBoost trees whose leaves hold several numbers are not read: train with multi_strategy='one_output_per_tree'."
+            "XGBoost trees whose leaves hold several numbers are not read: train with "
+            "multi_strategy='one_output_per_tree'."
         )
     sets = _sets(tree)
     left, right, conditions = tree["left_children"], tree["right_children"], tree["split_conditions"]

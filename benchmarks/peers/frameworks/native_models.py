@@ -1,8 +1,8 @@
 """Trains small models and saves them as LightGBM, XGBoost and CatBoost save them themselves.
 
 Runs in a pinned environment of its own. Data are synthetic and seeded. What it writes is kept in
-``tests/vectors/native_models``, so that tests need none of the libraries: ``<name>.<suffix>`` and, in ``<name>.<suffix>.scores`` (JSON),
-rows with the scores of the model as it was loaded from that very file.
+``tests/vectors/native_models``, so that tests need none of the libraries: ``<name>.<suffix>`` and, as JSON in
+``<name>.<suffix>.scores``, rows with the scores of the model as it was loaded from that very file.
 """
 
 import argparse
