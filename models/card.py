@@ -271,7 +271,18 @@ class ModelCard(_Part):
                 problems.append(f"rule '{rule.id}' leads to the unknown outcome '{rule.outcome}'")
             unknown = sorted(rule.feature_names - set(self.feature_names))
             problems.extend(f"rule '{rule.id}' reads the unknown feature '{name}'" for name in unknown)
-        return problems
+        return [*problems, *self._missing_problems()]
+
+    def _missing_problems(self) -> list[str]:
+        """A rule of the law or a constraint says nothing about a value that is not there."""
+        may_be_missing = {feature.name for feature in self.features if feature.may_be_missing is not None}
+        readers = [(f"rule '{rule.id}'", rule.feature_names) for rule in self.rules]
+        readers += [("a constraint", frozenset(one.feature_names)) for one in self.constraints]
+        return [
+            f"{reader} reads '{name}', which 'may_be_missing': it needs a value in every case"
+            for reader, names in readers
+            for name in sorted(names & may_be_missing)
+        ]
 
     @field_validator("constraints")
     @classmethod

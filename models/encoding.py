@@ -118,7 +118,8 @@ def check_encoding(encoding: Encoding, rows: Rows, feature_names: Sequence[str])
     for feature, name in enumerate(feature_names):
         changed = rows.copy()
         changed[:, feature] = np.roll(changed[:, feature], 1)
-        same = (encoding.encode(changed) == columns) | np.isnan(columns)
+        after = encoding.encode(changed)
+        same = (after == columns) | (np.isnan(after) & np.isnan(columns))
         wrong = np.flatnonzero(~same.all(axis=0) & (encoding.feature_of_column != feature))
         if len(wrong):
             owner = feature_names[int(encoding.feature_of_column[wrong[0]])]

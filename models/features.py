@@ -12,8 +12,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from models.errors import InputProblem, InvalidInputError, ModelFeaturesMismatchError
 from models.words import Words
 
-Value = float | int | str | bool
-"""One value of one feature, as a case system sends it."""
+Value = float | int | str | bool | None
+"""One value of one feature, as a case system sends it; None where it is missing and the card says what that means."""
 
 FeatureName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_.-]{0,63}$")]
 
@@ -67,6 +67,16 @@ class Actionable(BaseModel):
         return self
 
 
+class MissingValue(Words):
+    """What it means that a value is missing, as people read it, e.g. "not stated".
+
+    Attributes:
+        sent_as: The text that the model reads in place of a missing one; only for models that read a category as text.
+    """
+
+    sent_as: Annotated[str, StringConstraints(max_length=MAX_STRING_LENGTH)] | None = None
+
+
 class Feature(BaseModel):
     """One thing a model reads about a case.
 
@@ -84,6 +94,8 @@ class Feature(BaseModel):
         actionable: How a person could change it; none where advice to change it would be absurd.
         disputable: Whether the value could be wrong, so that the person may ask for its correction.
         protected: Whether it is a trait that must never be proposed as a change.
+        may_be_missing: What a missing value means; none where every case must have a value. Only for features of which
+            the original model defines what it does without them.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -101,6 +113,7 @@ class Feature(BaseModel):
     actionable: Actionable | None = None
     disputable: bool = True
     protected: bool = False
+    may_be_missing: MissingValue | None = Field(default=None, exclude_if=lambda missing: missing is None)
 
     def unit_for(self, number: float, language: str) -> str | None:
         """The unit as printed behind a number, in one language; None where there is none."""
@@ -109,7 +122,12 @@ class Feature(BaseModel):
 
     @model_validator(mode="after")
     def _check_consistency(self) -> Self:
-        problems = [*self._range_problems(), *self._category_problems(), *self._actionable_problems()]
+        problems = [
+            *self._range_problems(),
+            *self._category_problems(),
+            *self._actionable_problems(),
+            *self._missing_problems(),
+        ]
         if problems:
             raise ValueError("; ".join(problems))
         return self
@@ -129,6 +147,15 @@ class Feature(BaseModel):
             return ["'categories' belongs to features of kind 'category', and they need it"]
         if len(set(values)) != len(values):
             return ["a category is listed twice"]
+        return []
+
+    def _missing_problems(self) -> list[str]:
+        if self.may_be_missing is None or self.may_be_missing.sent_as is None:
+            return []
+        if self.kind != "category":
+            return ["'sent_as' belongs to features of kind 'category'"]
+        if self.may_be_missing.sent_as in {category.value for category in self.categories}:
+            return ["'sent_as' is one of the categories, so the model could not tell it from a missing value"]
         return []
 
     def _actionable_problems(self) -> list[str]:
@@ -158,9 +185,12 @@ def problems_with(
 ) -> list[InputProblem]:
     """Find everything that is wrong with the inputs of one case.
 
+    A value that is missing is sent as null, and only where the card says what that means; a name that is not there at
+    all is a mistake of the case system.
+
     Args:
         features: The card's features.
-        inputs: Feature name to value, as parsed from JSON.
+        inputs: Feature name to value, as parsed from JSON; null where it is missing.
         pointer: JSON pointer of ``inputs`` within what the caller sent.
 
     Returns:
@@ -168,14 +198,9 @@ def problems_with(
     """
     problems = []
     for feature in features:
-        if feature.name not in inputs or inputs[feature.name] is None:
-            code, detail = "missing", f"'{feature.name}' is missing: send a value for it."
-        else:
-            found = _problem_with_value(feature, inputs[feature.name])
-            if found is None:
-                continue
-            code, detail = found
-        problems.append(InputProblem(f"{pointer}/{_escaped(feature.name)}", code, detail))
+        found = _problem_with_feature(feature, inputs)
+        if found is not None:
+            problems.append(InputProblem(f"{pointer}/{_escaped(feature.name)}", *found))
     known = {feature.name: feature for feature in features}
     problems.extend(
         InputProblem(f"{pointer}/{_escaped(_printable(name))}", "unknown_feature", _unknown_detail(name, [*known]))
@@ -193,7 +218,8 @@ def to_row(features: Sequence[Feature], inputs: Mapping[str, object]) -> NDArray
         inputs: Feature name to value.
 
     Returns:
-        Row of shape (n_features,): categories as their position in ``categories``, booleans as 0 and 1.
+        Row of shape (n_features,): categories as their position in ``categories``, booleans as 0 and 1, what is
+        missing as NaN.
 
     Raises:
         InvalidInputError: If :func:`problems_with` finds any problem.
@@ -220,6 +246,18 @@ def from_row(features: Sequence[Feature], row: NDArray[np.float64]) -> dict[str,
     if row.shape != (len(features),):
         raise ModelFeaturesMismatchError(f"A row of shape {row.shape} does not fit {len(features)} features.")
     return {feature.name: _value_of(feature, float(number)) for feature, number in zip(features, row, strict=True)}
+
+
+def _problem_with_feature(feature: Feature, inputs: Mapping[str, object]) -> tuple[str, str] | None:
+    value = inputs.get(feature.name)
+    if value is not None:
+        return _problem_with_value(feature, value)
+    if feature.may_be_missing is None:
+        return "missing", f"'{feature.name}' is missing: send a value for it."
+    if feature.name not in inputs:
+        meaning = feature.may_be_missing.en
+        return "missing", f"'{feature.name}' is missing: send a value for it, or null, which means \"{meaning}\"."
+    return None
 
 
 def _problem_with_value(feature: Feature, value: object) -> tuple[str, str] | None:
@@ -270,6 +308,8 @@ def _unknown_detail(name: str, known: Sequence[str]) -> str:
 
 
 def _number_of(feature: Feature, value: object) -> float:
+    if value is None:
+        return math.nan
     if feature.kind == "category":
         return float([category.value for category in feature.categories].index(str(value)))
     if isinstance(value, (int, float, np.integer, np.floating)):
@@ -278,6 +318,8 @@ def _number_of(feature: Feature, value: object) -> float:
 
 
 def _value_of(feature: Feature, number: float) -> Value:
+    if math.isnan(number) and feature.may_be_missing is not None:
+        return None
     if feature.kind == "number":
         return number
     if not math.isfinite(number) or number != int(number):

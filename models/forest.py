@@ -19,7 +19,7 @@ from models.onnx_graph import ScoringGraph
 from models.onnx_model import OnnxPreprocessing
 from models.onnx_outputs import read_outputs
 from models.onnx_provenance import Provenance
-from models.onnx_trees import read_trees
+from models.onnx_trees import read_trees, says_where_missing_goes
 from models.scoring_model import Rows, Scores
 from models.tree import NO_CHILD, Tree
 from models.tree_layout import ColumnsOfTrees
@@ -42,6 +42,8 @@ class Forest:
         has_base_values: Whether the ONNX node carried ``base_values``, which some runtimes misread.
         encoding: How raw features become the columns that trees compare; none means they compare raw features.
         output_base_values: Where leaves add to several scores, what is added to each besides ``base_value``.
+        has_missing_tracks: Whether the nodes say which way missing values go, see
+            :func:`models.onnx_trees.says_where_missing_goes`.
     """
 
     base_value: float
@@ -51,6 +53,7 @@ class Forest:
     has_base_values: bool = False
     encoding: Encoding | None = None
     output_base_values: tuple[float, ...] = ()
+    has_missing_tracks: bool = True
 
     def __post_init__(self) -> None:
         if not self.trees:
@@ -283,4 +286,5 @@ def read_forest(onnx_bytes: bytes, features: Sequence[Feature] | Sequence[str] |
         has_base_values=outputs.has_base_values,
         encoding=encoding,
         output_base_values=tuple(outputs.base_values.tolist()) if several else (),
+        has_missing_tracks=says_where_missing_goes(graph),
     )

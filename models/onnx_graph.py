@@ -78,6 +78,16 @@ class OnnxGraph:
         """Columns of all inputs together."""
         return sum(graph_input.width for graph_input in self.inputs)
 
+    @property
+    def texts(self) -> frozenset[str]:
+        """Every text that a node or a constant of the graph holds: those that it can tell from others."""
+        stored: list[object] = [
+            text for node in self.model.graph.node for one in node.attribute for text in one.strings
+        ]
+        stored += [text for node in self.model.graph.node for one in node.attribute for text in one.t.string_data]
+        stored += [text for table in self.constants.values() if table.dtype.kind in "OSU" for text in table.ravel()]
+        return frozenset(one.decode("utf-8", "replace") if isinstance(one, bytes) else str(one) for one in stored)
+
     def maker_of(self, tensor: str) -> NodeProto | None:
         """Give the node that makes a tensor, none for inputs and constants."""
         return self._makers.get(tensor)

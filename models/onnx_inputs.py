@@ -1,6 +1,7 @@
 """Raw rows, as the card codes them, turned into what the inputs of an ONNX graph want."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ class OnnxInputs:
     """Makes the inputs of one graph.
 
     Categories become their text where the input is text, and their position where it is a number; booleans become 0
-    and 1; numbers are cast.
+    and 1; numbers are cast. What is missing stays NaN, and in texts becomes the one that the card names for it.
 
     Args:
         graph: The graph.
@@ -99,40 +100,63 @@ class _NumberInput:
 class _TextInput:
     """An input of texts; rows hold the positions of categories."""
 
-    def __init__(self, graph_input: GraphInput, order: list[int], texts: list[NDArray[np.object_]]) -> None:
+    def __init__(self, graph_input: GraphInput, order: list[int], texts: list["_Texts"]) -> None:
         self.name = graph_input.name
         self._order = order
         self._texts = texts
         self._is_list = graph_input.is_list
         # One case at a time is the common question; then every table this input can become is at hand.
         one_row = (1,) if graph_input.is_list else (1, 1)
-        self._tables_of_one = [np.full(one_row, text, dtype=np.object_) for text in texts[0]] if len(order) == 1 else []
+        single = texts[0].known if len(order) == 1 else ()
+        self._tables_of_one = [np.full(one_row, text, dtype=np.object_) for text in single]
 
     def of(self, rows: Rows) -> NDArray[Any]:
         if self._tables_of_one and len(rows) == 1:
             number = float(rows[0, self._order[0]])
-            if not (0 <= number < len(self._tables_of_one) and number.is_integer()):
-                raise _no_category(number)
-            return self._tables_of_one[int(number)]
-        columns = [_texts_at(texts, rows[:, feature]) for texts, feature in zip(self._texts, self._order, strict=True)]
+            if 0 <= number < len(self._tables_of_one) and number.is_integer():
+                return self._tables_of_one[int(number)]
+        columns = [texts.at(rows[:, feature]) for texts, feature in zip(self._texts, self._order, strict=True)]
         return columns[0] if self._is_list else np.stack(columns, axis=1)
 
 
-def _texts_of(position: int, features: Sequence[Feature] | None, input_name: str) -> NDArray[np.object_]:
+@dataclass(frozen=True, eq=False)
+class _Texts:
+    """The texts of one category.
+
+    Attributes:
+        known: Shape (n_categories,), by position.
+        missing: What stands for a missing one; None where the card names none.
+    """
+
+    known: NDArray[np.object_]
+    missing: str | None
+
+    def at(self, numbers: Scores) -> NDArray[np.object_]:
+        is_missing = np.isnan(numbers) if self.missing is not None else np.zeros(len(numbers), dtype=np.bool_)
+        found = (numbers >= 0) & (numbers < len(self.known)) & (numbers == np.floor(numbers))
+        if not np.all(found | is_missing):
+            raise _no_category(float(numbers[~(found | is_missing)][0]))
+        texts: NDArray[np.object_] = self.known[np.where(found, numbers, 0).astype(np.int64)]
+        texts[is_missing] = self.missing
+        return texts
+
+
+def _texts_of(position: int, features: Sequence[Feature] | None, input_name: str) -> _Texts:
     if features is None or features[position].kind != "category":
         named = "" if features is None else f" but '{features[position].name}' is no category"
         raise ModelFeaturesMismatchError(
             f"The model's input '{input_name[:80]}' reads text,{named or ' see the card'}."
         )
-    return np.array([category.value for category in features[position].categories], dtype=np.object_)
-
-
-def _texts_at(texts: NDArray[np.object_], numbers: Scores) -> NDArray[np.object_]:
-    known = (numbers >= 0) & (numbers < len(texts)) & (numbers == np.floor(numbers))
-    if not np.all(known):
-        raise _no_category(float(numbers[~known][0]))
-    return np.asarray(texts[numbers.astype(np.int64)])
+    feature = features[position]
+    return _Texts(
+        known=np.array([category.value for category in feature.categories], dtype=np.object_),
+        missing=None if feature.may_be_missing is None else feature.may_be_missing.sent_as,
+    )
 
 
 def _no_category(number: float) -> ModelFeaturesMismatchError:
+    if np.isnan(number):
+        return ModelFeaturesMismatchError(
+            "A missing value is not the position of a category, and the card names no text for it ('sent_as')."
+        )
     return ModelFeaturesMismatchError(f"{number} is not the position of a category.")

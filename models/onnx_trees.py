@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 from models.errors import MalformedPackageError, UnsupportedModelError
 from models.onnx_graph import ScoringGraph, floats_of
 from models.onnx_outputs import Outputs, weight_columns_of
-from models.onnx_trees_v5 import read_trees_v5
+from models.onnx_trees_v5 import V5_MODES, read_trees_v5, v5_modes_of
 from models.tree import Tree
 from models.tree_layout import Branch, ColumnsOfTrees, Node, lay_out
 
 _VERSION_5_AVERAGE, _VERSION_5_SUM = 0, 1
+_WITHOUT_ANSWER = {"BRANCH_LEQ", "BRANCH_LT", "LEAF"}
 
 
 def read_trees(graph: ScoringGraph, outputs: Outputs, columns: ColumnsOfTrees) -> tuple[Tree, ...]:
@@ -40,6 +41,27 @@ def read_trees(graph: ScoringGraph, outputs: Outputs, columns: ColumnsOfTrees) -
     nodes = _NodeTable(graph.attributes)
     leaves = _Leaves(graph, outputs, len(nodes.tree_ids) if averaged else 1)
     return tuple(nodes.tree(tree_id, leaves, columns) for tree_id in nodes.tree_ids)
+
+
+def says_where_missing_goes(graph: ScoringGraph) -> bool:
+    """Say whether the nodes of an ensemble carry anything about missing values.
+
+    Without a mark a missing value fails every comparison. Where nodes ask "more than?" that is an answer, because it
+    then counts as smaller than all others (CatBoost); nodes that ask "at most?" or "less than?" and carry no mark at
+    all have forgotten missing values, or were made by training without any.
+
+    Args:
+        graph: The graph that holds it.
+
+    Returns:
+        True if they do.
+    """
+    attributes = graph.attributes
+    if graph.is_version_5:
+        modes = {V5_MODES[mode] for mode in v5_modes_of(attributes)}
+    else:
+        modes = {bytes(mode).decode("ascii", "replace") for mode in attributes.get("nodes_modes", [])}
+    return any(attributes.get("nodes_missing_value_tracks_true", [])) or not modes <= _WITHOUT_ANSWER
 
 
 class _Leaves:

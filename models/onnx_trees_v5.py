@@ -12,8 +12,10 @@ from models.onnx_outputs import Outputs
 from models.tree import Tree
 from models.tree_layout import Branch, ColumnsOfTrees, Node, lay_out
 
-_MODES = ("BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ", "BRANCH_MEMBER")
-_MEMBER = _MODES.index("BRANCH_MEMBER")
+V5_MODES = ("BRANCH_LEQ", "BRANCH_LT", "BRANCH_GTE", "BRANCH_GT", "BRANCH_EQ", "BRANCH_NEQ", "BRANCH_MEMBER")
+"""What branches ask, as version 3 calls it, in the order of version 5's numbers for them."""
+
+_MEMBER = V5_MODES.index("BRANCH_MEMBER")
 
 
 def read_trees_v5(
@@ -44,14 +46,19 @@ def read_trees_v5(
     return trees
 
 
+def v5_modes_of(attributes: Mapping[str, Any]) -> list[int]:
+    """Give the mode of every branch, as version 5 numbers them."""
+    modes = attributes.get("nodes_modes")
+    return [] if modes is None else np.asarray(numpy_helper.to_array(modes)).ravel().tolist()
+
+
 class _NodeTable:
     """The lists of an ensemble, checked. A branch has its position as key, a leaf ~position."""
 
     def __init__(self, attributes: Mapping[str, Any], outputs: Outputs, divisor: int) -> None:
-        modes = attributes.get("nodes_modes")
-        self._modes = [] if modes is None else np.asarray(numpy_helper.to_array(modes)).ravel().tolist()
+        self._modes = v5_modes_of(attributes)
         self.n_branches = len(self._modes)
-        if not all(0 <= mode < len(_MODES) for mode in self._modes):
+        if not all(0 <= mode < len(V5_MODES) for mode in self._modes):
             raise UnsupportedModelError(f"Trees with nodes of the kind {max(self._modes)} are not yet read.")
         self._splits = floats_of(attributes, "nodes_splits").tolist()
         names = ("featureids", "truenodeids", "trueleafs", "falsenodeids", "falseleafs")
@@ -78,7 +85,7 @@ class _NodeTable:
             return leaf
         mode = self._modes[key]
         return Branch(
-            mode=_MODES[mode],
+            mode=V5_MODES[mode],
             column=self._features[key],
             values=self._members[key] if mode == _MEMBER else (self._splits[key],),
             yes=self._true[key],

@@ -15,6 +15,7 @@ from models.evaluation import Evaluation, parse_evaluation
 from models.forest import Forest
 from models.linear_model import LinearModel
 from models.manifest import read_verified, write_manifest
+from models.missing_values import MissingValueCheck, check_missing_rows
 from models.read_model import Reading, ReadModel, additive_scale_of, read_model
 from models.row_tables import Background, Reference, check_columns, parse_background, parse_reference
 from models.score_comparison import ScoreComparison
@@ -140,8 +141,14 @@ def _load(folder: Path) -> ModelPackage:
     reference = parse_reference(files.contents[manifest.REFERENCE])
     check_columns(background.rows, len(card.features), manifest.BACKGROUND)
     check_columns(reference.rows, len(card.features), manifest.REFERENCE)
+    check_missing_rows(card.features, background.rows, manifest.BACKGROUND)
+    check_missing_rows(card.features, reference.rows, manifest.REFERENCE)
     _check_reference(card, reference)
-    read = read_model(files.model_file, files.contents[files.model_file], card)
+    content = files.contents[files.model_file]
+    read = read_model(files.model_file, content, card)
+    MissingValueCheck(
+        card=card, read=read, reference_rows=reference.rows, model_file=files.model_file, content=content
+    ).check()
     package = ModelPackage(
         card=card,
         sha256=files.sha256,

@@ -4,10 +4,12 @@ import io
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from models.errors import MalformedPackageError, ModelFeaturesMismatchError
@@ -23,7 +25,7 @@ class Background:
     """The rows that "expected" refers to; never rows of real people.
 
     Attributes:
-        rows: Raw rows, shape (m, n_features), float64.
+        rows: Raw rows, shape (m, n_features), float64; NaN where a value is missing.
         weights: How many cases of the population each row stands for, shape (m,), positive.
         name: What it is called within the package.
         origin: Where the rows come from, in plain words.
@@ -47,13 +49,28 @@ class Background:
         self.rows.flags.writeable = False
         self.weights.flags.writeable = False
 
+    @cached_property
+    def has_missing(self) -> NDArray[np.bool_]:
+        """Of which features a value is missing somewhere, shape (n_features,)."""
+        return np.asarray(np.isnan(self.rows).any(axis=0), dtype=np.bool_)
+
+    @cached_property
+    def lowest_values(self) -> Scores:
+        """The lowest value of each feature, shape (n_features,); infinite where all are missing."""
+        return np.asarray(np.where(np.isnan(self.rows), np.inf, self.rows).min(axis=0), dtype=np.float64)
+
+    @cached_property
+    def highest_values(self) -> Scores:
+        """The highest value of each feature, shape (n_features,); minus infinite where all are missing."""
+        return np.asarray(np.where(np.isnan(self.rows), -np.inf, self.rows).max(axis=0), dtype=np.float64)
+
 
 @dataclass(frozen=True)
 class Reference:
     """Rows with the scores that the original model gave them before it was converted.
 
     Attributes:
-        rows: Raw rows, shape (r, n_features), float64.
+        rows: Raw rows, shape (r, n_features), float64; NaN where a value is missing.
         scores: In the score unit, shape (r,), or (r, n_classes) for several classes.
         classes: For several classes the outcome ids of the columns of the scores, as the original model orders them.
     """
@@ -178,5 +195,6 @@ def _check_table(rows: Rows, numbers: Scores, name: str, what: str) -> None:
     matrix_rank = 2
     if rows.ndim != matrix_rank or numbers.shape[:1] != rows.shape[:1] or len(rows) == 0:
         raise MalformedPackageError(f"{name} needs rows of shape (n, features) and {what} of shape (n,), n at least 1.")
-    if not (np.all(np.isfinite(rows)) and np.all(np.isfinite(numbers))):
+    # Which features may be missing stands in the card; :mod:`models.missing_values` looks there.
+    if np.any(np.isinf(rows)) or not np.all(np.isfinite(numbers)):
         raise MalformedPackageError(f"{name}: every number must be finite.")

@@ -6,8 +6,8 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Literal
 
-Value = float | int | str | bool
-"""One value of one feature as the case system sent it."""
+Value = float | int | str | bool | None
+"""One value of one feature as the case system sent it; None where it is missing and the card says what that means."""
 
 Role = Literal["decides", "suggests", "sorts", "calculates"]
 """What a program does in a procedure."""

@@ -44,19 +44,25 @@ def assess_reliability(
     """
     threshold = package.card.threshold
     distance = score - (sorted(class_scores)[-2] if threshold is None else threshold)
-    lowest, highest = package.background.rows.min(axis=0), package.background.rows.max(axis=0)
-    outside = (row < lowest) | (row > highest)
     return Reliability(
         calibrated=_calibrated(package, score),
         distance_to_threshold=distance,
         near_threshold=abs(distance) <= near_distance(package),
         outside_background=tuple(
-            name for name, is_outside in zip(package.card.feature_names, outside, strict=True) if is_outside
+            name
+            for name, is_outside in zip(package.card.feature_names, _is_outside(row, package), strict=True)
+            if is_outside
         ),
         background_gap=package.background.mean_score_gap,
         similar=similar,
         stability=stability,
     )
+
+
+def _is_outside(row: NDArray[np.float64], package: ModelPackage) -> NDArray[np.bool_]:
+    """Say of which features nobody in the background has such a value, or lacks one; shape (n_features,)."""
+    lowest, highest = package.background.lowest_values, package.background.highest_values
+    return np.where(np.isnan(row), ~package.background.has_missing, (row < lowest) | (row > highest))
 
 
 def near_distance(package: ModelPackage) -> float:

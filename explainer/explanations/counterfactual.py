@@ -11,7 +11,7 @@ class Change:
     """One feature taken from the person's value to another one.
 
     Raises:
-        ValueError: If nothing changes.
+        ValueError: If nothing changes, or a value becomes missing: nobody is advised to say less.
     """
 
     feature: str
@@ -19,6 +19,8 @@ class Change:
     after: Value
 
     def __post_init__(self) -> None:
+        if self.after is None:
+            raise ValueError(f"A change of '{self.feature}' must lead to a value, not to a missing one.")
         if self.before == self.after:
             raise ValueError(f"A change of '{self.feature}' must lead to another value.")
 

@@ -1,7 +1,8 @@
 """The cases of the background that are most like one case, told in sums only, and whether there are any.
 
 How unlike two cases are is measured in typical spreads: a number counts by how many typical spreads of the background
-it differs, and another category or another answer to yes or no counts like one. Only features that the model reads
+it differs, and another category or another answer to yes or no counts like one. Where a value is missing, it counts as
+the usual one, and that it is missing like another category. Only features that the model reads
 count. How far one has to go for enough similar cases says how rare a combination of values is, also where every single
 value is usual (the distance to the k-th nearest neighbour: Ramaswamy, Rastogi and Shim, "Efficient algorithms for
 mining outliers from large data sets", SIGMOD 2000).
@@ -95,7 +96,7 @@ class ComparisonGroup:
         spreads: Sequence[float],
         read: Collection[int],
     ) -> None:
-        self._axes = [_Axis.of(features[position], position, spreads[position]) for position in sorted(read)]
+        self._axes = [_Axis.of(features[position], position, spreads[position], rows) for position in sorted(read)]
         self._places = self._places_of(rows)
         self._squares = (self._places**2).sum(axis=1)
         self._weights = weights
@@ -173,23 +174,37 @@ class _Axis:
 
     Attributes:
         position: Of the feature.
-        categories: Number of categories; 0 for numbers.
+        corners: Number of categories, with that of missing values; 0 for numbers.
         spread: What counts as a distance of 1.
+        usual: What a missing number is taken as; None where no value may be missing.
     """
 
     position: int
-    categories: int
+    corners: int
     spread: float
+    usual: float | None = None
 
     @classmethod
-    def of(cls, feature: Feature, position: int, spread: float) -> "_Axis":
+    def of(cls, feature: Feature, position: int, spread: float, rows: Numbers) -> "_Axis":
         if feature.kind == "category":
-            return cls(position=position, categories=len(feature.categories), spread=1.0)
-        return cls(position=position, categories=0, spread=1.0 if feature.kind == "boolean" else spread)
+            corners = len(feature.categories) + (feature.may_be_missing is not None)
+            return cls(position=position, corners=corners, spread=1.0)
+        if feature.may_be_missing is None:
+            return cls(position=position, corners=0, spread=1.0 if feature.kind == "boolean" else spread)
+        if feature.kind == "boolean":
+            return cls(position=position, corners=3, spread=1.0)
+        present = rows[~np.isnan(rows[:, position]), position]
+        usual = float(np.median(present)) if len(present) else 0.0
+        return cls(position=position, corners=0, spread=spread, usual=usual)
 
     def places_of(self, rows: Numbers) -> Numbers:
         values = rows[:, self.position]
-        if not self.categories:
+        if self.corners:
+            # Two different corners are exactly 1 apart; missing values have the last one.
+            corner = np.where(np.isnan(values), self.corners - 1, values)
+            return np.asarray((corner[:, np.newaxis] == np.arange(self.corners)) * np.sqrt(0.5), dtype=np.float64)
+        if self.usual is None:
             return np.asarray(values / self.spread, dtype=np.float64)[:, np.newaxis]
-        # Two different corners are exactly 1 apart.
-        return np.asarray((values[:, np.newaxis] == np.arange(self.categories)) * np.sqrt(0.5), dtype=np.float64)
+        missing = np.isnan(values)
+        known = np.where(missing, self.usual, values) / self.spread
+        return np.column_stack([known, missing]).astype(np.float64)

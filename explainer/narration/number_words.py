@@ -76,6 +76,10 @@ class NumberWords:
         Returns:
             For example ``1,180 euros a month``, ``yes`` or the words of a category.
         """
+        if value is None:
+            if feature.may_be_missing is None:
+                raise TypeError(f"'{feature.name}' has no value and no words for that")
+            return feature.may_be_missing.in_language(self.phrases.language)
         if feature.kind == "category":
             label = next((category.label for category in feature.categories if category.value == value), None)
             return str(value) if label is None else label.in_language(self.phrases.language)

@@ -1,15 +1,16 @@
 """Which values of which features may be tried for one person: what people can change, and what they may dispute."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
 from explainer.recourse.cell_ranges import AllowedRange, cells_between
 from explainer.recourse.forest_cells import ForestCells, Positions
+from explainer.recourse.missing_cells import asking_for_missing
 from explainer.recourse.moves import FeatureMoves, MoveTable
 from explainer.recourse.score_profile import ForestProfile
 from explainer.recourse.value_grid import MAX_VALUES, values_shown
@@ -20,6 +21,9 @@ from models.package import ModelPackage
 
 MAX_ASKED_VALUES = 200
 """Values tried per feature at first where the model itself has to be asked for each."""
+
+KEPT_WHERE_MISSING = 8
+"""Combinations of missing values for which the model's cells are kept; others are laid out again."""
 
 NORMAL_CONSISTENCY = 1.4826
 """Makes the median absolute deviation of normally distributed values equal to their standard deviation."""
@@ -52,6 +56,7 @@ class SearchSpace:
         package: The package it was made of.
         cells: The model's trees as cells; None where nobody knows at which values the score can jump.
         spreads: For each feature how much it typically differs between people, in its own unit.
+        usual_values: For each feature the median of the people who have a value; NaN where nobody has one.
         background_values: For each feature the different values that somebody in the background has, ascending.
         read_by_model: Positions of the features that the model reads.
         read_by_rules: Positions of the features that a statutory rule reads.
@@ -62,6 +67,7 @@ class SearchSpace:
     package: ModelPackage
     cells: ForestCells | None
     spreads: tuple[float, ...]
+    usual_values: tuple[float, ...]
     background_values: tuple[Numbers, ...]
     read_by_model: frozenset[int]
     read_by_rules: frozenset[int]
@@ -81,7 +87,8 @@ class SearchSpace:
             package=package,
             cells=cells,
             spreads=tuple(typical_spread(rows[:, column], weights) for column in columns),
-            background_values=tuple(np.unique(rows[:, column]) for column in columns),
+            usual_values=tuple(weighted_median(rows[:, column], weights) for column in columns),
+            background_values=tuple(np.unique(values[~np.isnan(values)]) for values in rows.T),
             read_by_model=package.features_used,
             read_by_rules=frozenset(position[name] for rule in card.rules for name in rule.feature_names),
             bound=frozenset(position[name] for one in card.constraints for name in one.feature_names),
@@ -93,6 +100,30 @@ class SearchSpace:
         # Made now, so that the first person does not wait for them.
         _ = space.action_moves, space.allowed_moves, space.disputable_moves
         return space
+
+    def where_missing(self, missing: NDArray[np.bool_]) -> "SearchSpace":
+        """Give the space of a person some of whose values are missing.
+
+        Args:
+            missing: Shape (n_features,).
+
+        Returns:
+            The same with cells for these missing values; made when first asked for and then kept for a while.
+        """
+        if self.cells is None or not missing.any():
+            return self
+        return self._where_missing(tuple(np.flatnonzero(missing).tolist()))
+
+    @cached_property
+    def _where_missing(self) -> Callable[[tuple[int, ...]], "SearchSpace"]:
+        def made(missing: tuple[int, ...]) -> "SearchSpace":
+            forest = asking_for_missing(self.package.forest, missing)
+            # Without cells the model itself is asked.
+            space = replace(self, cells=None if forest is None else ForestCells.of(forest))
+            _ = space.action_moves, space.allowed_moves, space.disputable_moves
+            return space
+
+        return lru_cache(maxsize=KEPT_WHERE_MISSING)(made)
 
     def depend(self, one: int, other: int) -> bool:
         """Say whether one of two features moves along with the other."""
@@ -148,7 +179,9 @@ class SearchSpace:
             allowed = AllowedRange(position=position, low=low, high=high, whole=feature.kind != "number")
             lowest, highest = cells_between(cells.splits[position], allowed)
             cell = cells.first_cell[position] + cells.cells_of_values(position, lowest)
-            moves.append(self._moves_of(position, lowest, highest, cell, by_cell=True, directions=_directions(feature)))
+            supplied = np.clip(self.usual_values[position], lowest, highest)
+            ends = (lowest, highest, supplied)
+            moves.append(self._moves_of(position, ends, cell, by_cell=True, directions=_directions(feature)))
         return MoveTable.of(moves)
 
     @cached_property
@@ -184,7 +217,8 @@ class SearchSpace:
         for position, feature in self._actionable:
             own, whole = float(row[position]), feature.kind != "number"
             low, high = _card_limits(feature)
-            up, down = _directions(feature)
+            # Where a value is missing, every value that the card allows can be supplied.
+            up, down = (True, True) if math.isnan(own) else _directions(feature)
             low = max(low, -math.inf if down else own, -FLOAT32_MAX)
             high = min(high, math.inf if up else own, FLOAT32_MAX)
             if whole:
@@ -205,6 +239,8 @@ class SearchSpace:
         found = {}
         for position, (low, high) in limits.items():
             feature, present = self.package.card.features[position], self.background_values[position]
+            if not len(present):
+                continue  # nobody has a value, so none is shown
             if feature.kind in ("category", "boolean"):
                 values, step, complete = present[(present >= low) & (present <= high)], 0.0, True
             else:
@@ -227,22 +263,26 @@ class SearchSpace:
         moves = []
         for position, one in candidates.items():
             directions = _directions(self.package.card.features[position]) if with_directions else (True, True)
-            first = last = one.values
+            first = last = supplied = one.values
             cell, by_cell = np.full(len(first), -1), False
             if self.cells is not None:
                 cell = self.cells.first_cell[position] + self.cells.cells_of_values(position, one.values)
                 by_cell = position not in self.looked_at_by_value
             if by_cell:
                 starts = np.flatnonzero(np.diff(cell, prepend=-1))
-                first, last, cell = first[starts], last[np.append(starts[1:], len(cell)) - 1], cell[starts]
-            moves.append(self._moves_of(position, first, last, cell, by_cell=by_cell, directions=directions))
+                ends = np.append(starts[1:], len(cell)) - 1
+                usual = np.searchsorted(one.values, self.usual_values[position])
+                first, last, cell = first[starts], last[ends], cell[starts]
+                supplied = one.values[np.clip(usual, starts, ends)]
+            moves.append(
+                self._moves_of(position, (first, last, supplied), cell, by_cell=by_cell, directions=directions)
+            )
         return MoveTable.of(moves)
 
     def _moves_of(
         self,
         position: int,
-        first: Numbers,
-        last: Numbers,
+        values: tuple[Numbers, Numbers, Numbers],
         cell: Positions,
         *,
         by_cell: bool,
@@ -251,13 +291,15 @@ class SearchSpace:
         categorical = self.package.card.features[position].kind in ("category", "boolean")
         return FeatureMoves(
             position=position,
-            first=first,
-            last=last,
+            first=values[0],
+            last=values[1],
             cell=cell,
             by_cell=by_cell,
             up=directions[0],
             down=directions[1],
             spread=None if categorical else self.spreads[position],
+            supplied=values[2],
+            usual=self.usual_values[position],
         )
 
 
@@ -265,15 +307,18 @@ def typical_spread(values: Numbers, weights: Numbers) -> float:
     """Say how much a feature typically differs between people.
 
     Args:
-        values: The background's values, shape (m,).
+        values: The background's values, shape (m,); missing ones are left out.
         weights: Shape (m,).
 
     Returns:
         The weighted median absolute deviation, scaled to a standard deviation; where more than half of all people have
-        the same value, the weighted standard deviation; 1 where everybody has the same.
+        the same value, the weighted standard deviation; 1 where everybody has the same, or nobody has any.
     """
-    centre = _weighted_median(values, weights)
-    deviation = _weighted_median(np.abs(values - centre), weights) * NORMAL_CONSISTENCY
+    values, weights = values[~np.isnan(values)], weights[~np.isnan(values)]
+    if not len(values):
+        return 1.0
+    centre = weighted_median(values, weights)
+    deviation = weighted_median(np.abs(values - centre), weights) * NORMAL_CONSISTENCY
     if deviation > 0:
         return deviation
     mean = np.average(values, weights=weights)
@@ -287,7 +332,16 @@ def _cells_of(package: ModelPackage) -> ForestCells | None:
     return None
 
 
-def _weighted_median(values: Numbers, weights: Numbers) -> float:
+def weighted_median(values: Numbers, weights: Numbers) -> float:
+    """Give the value that half of all people do not exceed; missing ones are left out, NaN where all are.
+
+    Args:
+        values: The background's values, shape (m,).
+        weights: Shape (m,).
+    """
+    values, weights = values[~np.isnan(values)], weights[~np.isnan(values)]
+    if not len(values):
+        return math.nan
     order = np.argsort(values, kind="stable")
     reached = np.cumsum(weights[order])
     return float(values[order][np.searchsorted(reached, reached[-1] / 2)])

@@ -102,7 +102,7 @@ class Beam:
         for place in range(len(moves.starts)):
             here = moves.of_feature(place)
             position = int(moves.position[here.start])
-            if row[position] != case.row[position] and not any(case.space.depend(position, one) for one in values):
+            if case.differs(row)[position] and not any(case.space.depend(position, one) for one in values):
                 nearest = int(np.argmin(np.abs(moves.value[here] - row[position])))
                 values[position] = here.start + nearest
         for position in sorted(values, key=lambda one: -float(moves.cost[values[one]])):

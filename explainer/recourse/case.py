@@ -98,6 +98,11 @@ class Case:
         row[list(values)] = list(values.values())
         return row
 
+    def differs(self, row: Numbers) -> Truths:
+        """Say which values of a row are not the person's own, shape (n_features,); missing ones are alike."""
+        differs: Truths = (row != self.row) & ~(np.isnan(row) & np.isnan(self.row))
+        return differs
+
     def rows_of(self, profile: ScoreProfile, moves: Moves) -> Numbers:
         """Make the rows to which single moves lead, with what moves along; shape (n_moves, n_features)."""
         return self.applied(np.tile(profile.row, (len(moves), 1)), moves)

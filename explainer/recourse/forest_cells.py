@@ -132,10 +132,13 @@ class ForestCells:
         return self.feature[self.by_leaf].astype(kind)
 
     def cells_of(self, row: Numbers) -> Positions:
-        """Number the cells in which a raw row lies, each within its feature; shape (n_features,)."""
+        """Number the cells in which a raw row lies, each within its feature; shape (n_features,).
+
+        Missing values lie behind all splits, as :mod:`explainer.recourse.missing_cells` wants them.
+        """
         with np.errstate(over="ignore"):
             values = row.astype(np.float32)
-        passed = np.concatenate([[0], np.cumsum(self.all_splits < np.repeat(values, np.diff(self.first_split)))])
+        passed = np.concatenate([[0], np.cumsum(~(self.all_splits >= np.repeat(values, np.diff(self.first_split))))])
         return np.diff(passed[self.first_split])
 
     def cells_of_values(self, position: int, values: Numbers) -> Positions:

@@ -10,6 +10,9 @@ from numpy.typing import NDArray
 Numbers = NDArray[np.float64]
 Positions = NDArray[np.int64]
 
+COST_OF_SUPPLYING = 1.0
+"""To state what was missing counts as much as to change a category, before it counts how unusual the value is."""
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Moves:
@@ -73,6 +76,8 @@ class FeatureMoves:
         up: Whether the value may rise.
         down: Whether the value may fall.
         spread: Typical spread; None for categories, whose changes all have the size 1.
+        supplied: Shape (n_entries,), the value to which somebody moves whose own one is missing.
+        usual: What people usually have: from there such a value counts.
     """
 
     position: int
@@ -83,6 +88,8 @@ class FeatureMoves:
     up: bool
     down: bool
     spread: float | None
+    supplied: Numbers
+    usual: float
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -99,6 +106,8 @@ class MoveTable:
         down: Shape (n_entries,).
         per_unit: Shape (n_entries,), typical spreads in one unit.
         flat_cost: Shape (n_entries,), 1 for categories, else 0.
+        supplied: See :class:`FeatureMoves`.
+        usual: Shape (n_entries,).
     """
 
     position: Positions
@@ -110,6 +119,8 @@ class MoveTable:
     down: NDArray[np.bool_]
     per_unit: Numbers
     flat_cost: Numbers
+    supplied: Numbers
+    usual: Numbers
 
     @classmethod
     def of(cls, features: Sequence[FeatureMoves]) -> "MoveTable":
@@ -132,6 +143,8 @@ class MoveTable:
             down=truths([one.down for one in features]),
             per_unit=numbers([0.0 if one.spread is None else 1 / one.spread for one in features]),
             flat_cost=numbers([float(one.spread is None) for one in features]),
+            supplied=np.concatenate([np.zeros(0), *(one.supplied for one in features)]),
+            usual=numbers([one.usual for one in features]),
         )
 
     def moves_from(self, row: Numbers, own_cells: Positions | None) -> Moves:
@@ -142,13 +155,20 @@ class MoveTable:
             own_cells: Shape (n_features,), numbers of the row's cells; None where cells are not known.
 
         Returns:
-            Moves to other values, in the directions that are allowed.
+            Moves to other values, in the directions that are allowed; where the person's own value is missing, to
+            every value.
         """
         own = row[self.position]
         distance = self.first - own
         if own_cells is not None:
             distance = np.where(self.by_cell, self.cell - own_cells[self.position], distance)
-        chosen = np.flatnonzero(((distance > 0) & self.up) | ((distance < 0) & self.down))
+        missing = np.isnan(own)
+        chosen = np.flatnonzero(missing | ((distance > 0) & self.up) | ((distance < 0) & self.down))
         value = np.where(distance[chosen] > 0, self.first[chosen], self.last[chosen])
-        cost = np.abs(value - own[chosen]) * self.per_unit[chosen] + self.flat_cost[chosen]
+        flat_cost = self.flat_cost[chosen]
+        if missing.any():
+            own = np.where(missing, self.usual, own)
+            value = np.where(missing[chosen], self.supplied[chosen], value)
+            flat_cost = np.where(missing[chosen], COST_OF_SUPPLYING, flat_cost)
+        cost = np.abs(value - own[chosen]) * self.per_unit[chosen] + flat_cost
         return Moves(position=self.position[chosen], value=value, cell=self.cell[chosen], cost=cost)

@@ -79,6 +79,8 @@ def refined(case: Case, found: Found, candidates: Candidates) -> Found:
         return found
     ((position, best),) = found.values
     own = float(case.row[position])
+    if math.isnan(own):
+        return found
     nearer = candidates.values[np.abs(candidates.values - own) < abs(best - own)]
     on_the_way = nearer[(nearer > own) == (best > own)]
     last_without = on_the_way[np.argmax(np.abs(on_the_way - own))] if len(on_the_way) else own

@@ -269,7 +269,8 @@ class Proof:
 
     def _cut_values(self, box: _Box) -> None:
         """Cut a single cell where rules, constraints or what moves along read the values in it."""
-        case, widths = self._case, box.highest - box.lowest
+        # A value that stays missing has no width.
+        case, widths = self._case, np.nan_to_num(box.highest - box.lowest)
         corners = np.stack([self._row(box.lowest), self._row(box.highest)])
         enough = case.target.short_of(case.scores_of_rows(corners)) <= case.tolerance
         open_inside = (widths > 0).any() and (case.has_conditions or bool(case.space.followers))

@@ -83,7 +83,8 @@ def find_recourse(
 def case_of(package: ModelPackage, row: Numbers, now: ModelOutcome, space: SearchSpace | None = None) -> Case:
     """Say what is looked for: the outcome that the person does not have."""
     target = Target.other_than(package.card, now.outcome)
-    return Case(space=space or SearchSpace.of(package), row=row, target=target)
+    space = space or SearchSpace.of(package)
+    return Case(space=space.where_missing(np.isnan(row)), row=row, target=target)
 
 
 class Search:
@@ -152,7 +153,7 @@ class Search:
             rows = np.stack([case.row_with(dict(one.values)) for one in found])
         told = []
         for row, after in zip(rows, outcomes_of_rows(package, rows), strict=True):
-            places = np.flatnonzero(row != case.row)
+            places = np.flatnonzero(case.differs(row))
             values = from_row([package.card.features[place] for place in places], row[places])
             changes = (Change(feature=name, before=inputs[name], after=value) for name, value in values.items())
             told.append(

@@ -22,11 +22,11 @@ class MeanScore(_Part):
     """What the mean score would be if everybody in the comparison group had one value of one feature.
 
     Attributes:
-        value: The value as case systems send it.
+        value: The value as case systems send it; None where it is missing.
         score: Weighted mean, in the card's score unit.
     """
 
-    value: bool | int | float | str
+    value: bool | int | float | str | None
     score: float
 
 

@@ -117,7 +117,10 @@ def _strength(model: ExplainedModel, effect: GlobalEffect) -> StrengthClass:
 def _mean_scores(model: ExplainedModel, position: int) -> tuple[MeanScore, ...]:
     feature, background = model.package.card.features[position], model.package.background
     game = CoalitionGame(score_function(model.package.model, "score"), background.rows, background.weights)
-    values = round_values(feature, background.rows[:, position], game.shares)
+    column = background.rows[:, position]
+    values = round_values(feature, column, game.shares)
+    if background.has_missing[position]:
+        values = np.append(values, np.nan)  # what the model makes of a missing value, behind all others
     found = partial_dependence(game, position, values)
     return tuple(
         MeanScore(value=from_row((feature,), np.array([value]))[feature.name], score=round(float(score), DIGITS))
