@@ -101,14 +101,17 @@ def _space(rows: Rows, scores: Scores, features: Sequence[Feature]) -> Scores:
             columns += [(values == number) / np.sqrt(2) for number in range(len(feature.categories))]
         else:
             columns.append(_ranks(values))
+        if np.isnan(values).any():
+            columns.append(np.isnan(values) / np.sqrt(2))
     columns += [SCORE_COUNTS_AS * _ranks(column) for column in scores.T]
     return np.column_stack(columns).astype(np.float64)
 
 
 def _ranks(values: Scores) -> Scores:
-    known, place, counts = np.unique(values, return_inverse=True, return_counts=True)
-    middle = np.cumsum(counts) - counts / 2
-    ranks: Scores = middle[place] / len(values) if len(known) > 1 else np.zeros(len(values))
+    is_known = ~np.isnan(values)
+    ranks = np.full(len(values), 0.5)  # what is missing stands in the middle, and apart in a direction of its own
+    _, place, counts = np.unique(values[is_known], return_inverse=True, return_counts=True)
+    ranks[is_known] = ((np.cumsum(counts) - counts / 2) / max(1, counts.sum()))[place]
     return ranks
 
 
@@ -136,12 +139,21 @@ def _split(space: Scores) -> tuple[NDArray[np.int64], NDArray[np.int64]] | None:
 
 
 def _candidates(rows: Rows, weights: Scores, features: Sequence[Feature]) -> Rows:
-    """Give centres that could stand for a group, shape (3, n_features): whole numbers rounded, down, and up."""
-    mean = np.average(rows, axis=0, weights=weights)
+    """Give centres that could stand for a group, shape (3, n_features): whole numbers rounded, down, and up.
+
+    What most members do not have is missing in their centre as well.
+    """
+    is_known = ~np.isnan(rows)
+    shares = np.average(is_known, axis=0, weights=weights)
+    with np.errstate(invalid="ignore"):
+        mean = np.average(np.nan_to_num(rows), axis=0, weights=weights) / shares
     whole = np.array([feature.kind in ("integer", "boolean") for feature in features])
     for position, feature in enumerate(features):
         if feature.kind == "category":
-            mean[position] = np.argmax(np.bincount(rows[:, position].astype(np.int64), weights=weights))
+            own = is_known[:, position]
+            counts = np.bincount(rows[own, position].astype(np.int64), weights=weights[own], minlength=1)
+            mean[position] = np.argmax(counts)
+    mean[shares < 1 / 2] = np.nan  # a value that most of them do not have stands for nobody
     rounded = [np.where(whole, turned(mean), mean) for turned in (np.round, np.floor, np.ceil)]
     # Models read 32 bits; a centre is the same number for everybody who reads it.
     return np.array(rounded).astype(np.float32).astype(np.float64)

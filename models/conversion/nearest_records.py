@@ -35,7 +35,7 @@ def refuse_copies(generated: Rows, people: Rows, is_category: NDArray[np.bool_])
             f"{len(copies)} generated rows are the rows of fewer than {FEWEST_PEOPLE} people, the first is row "
             f"{copies[0] + 1}. Leave such rows out, or generate with more noise."
         )
-    scale = np.where(is_category, 1.0, np.maximum(people.std(axis=0), 1e-12))
+    scale = np.where(is_category, 1.0, np.maximum(np.nanstd(people, axis=0), 1e-12))
     among_people = _nearest(people, people, scale, is_category, skip_self=True)
     limit = float(np.quantile(among_people, CLOSE_QUANTILE))
     close = float(np.mean(_nearest(generated, people, scale, is_category, skip_self=False) < limit))
@@ -52,6 +52,8 @@ def _nearest(rows: Rows, people: Rows, scale: Scores, is_category: NDArray[np.bo
         block = rows[start : start + _BLOCK]
         apart = np.abs(block[:, np.newaxis] - people[np.newaxis]) / scale
         apart[..., is_category] = apart[..., is_category] > 0
+        only_one = np.isnan(block)[:, np.newaxis] != np.isnan(people)[np.newaxis]
+        apart = np.where(np.isnan(apart), only_one.astype(np.float64), apart)
         distances = apart.sum(axis=2)
         if skip_self:
             distances[np.arange(len(block)), start + np.arange(len(block))] = np.inf
