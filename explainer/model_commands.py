@@ -16,6 +16,38 @@ models_app = typer.Typer(no_args_is_help=True, help="The city's model packages."
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
 
+@models_app.command("new")
+def new_card(
+    data: Annotated[Path, typer.Argument(help="Table of cases with a line of column names: .csv or .parquet.")],
+    target: Annotated[str, typer.Option(help="Column that the model predicts.")],
+    out: Annotated[Path, typer.Option(help="File to write; an existing one is never overwritten.")] = Path("card.yaml"),
+) -> None:
+    """Draft a card.yaml from data; what only a person knows is left open and marked."""
+    from models.conversion.tables import read_columns  # noqa: PLC0415 - no other command drafts
+    from models.drafting.card_draft import draft_card  # noqa: PLC0415
+    from models.unfinished import TO_FILL_IN, unfinished_places  # noqa: PLC0415
+    from models.yaml_document import read_yaml  # noqa: PLC0415
+
+    draft = draft_card(read_columns(data), target, data.name)
+    n_open = len(unfinished_places(read_yaml(draft.encode(), out.name)))
+    try:
+        with out.open("x", encoding="utf-8") as file:
+            file.write(draft)
+    except FileExistsError as error:
+        raise SettingsError(f"{out} exists already and is not overwritten: name another file with --out.") from error
+    except OSError as error:
+        raise SettingsError(f"{out} cannot be written: {error.strerror}.") from error
+    typer.echo(f"Wrote {out}. {n_open} places say {TO_FILL_IN} and wait for a person.")
+
+
+@models_app.command("schema")
+def card_schema() -> None:
+    """Print the JSON Schema of card.yaml, for editors that check and complete it."""
+    from models.card_schema import card_schema_text  # noqa: PLC0415 - no other command describes cards
+
+    typer.echo(card_schema_text(), nl=False)
+
+
 @models_app.command("add")
 def add_model(  # noqa: PLR0917 - Typer reads options from parameters
     model: Annotated[

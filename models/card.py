@@ -328,15 +328,16 @@ def parse_card(content: bytes, name: str = "card.yaml") -> ModelCard:
             (document.line_of(problem["loc"]), _sentence(document, problem["loc"], problem["msg"]))
             for problem in error.errors()
             # What is not filled in cannot be right either; once is enough.
-            if not any(_is_at(problem["loc"], location) for location in unfinished)
+            if not any(_is_at(problem["loc"], problem["type"], location) for location in unfinished)
         ]
     problems = [sentence for _, sentence in sorted(found, key=lambda one: one[0])]
     raise MalformedPackageError(f"{name} has {len(problems)} problem(s): " + " ".join(problems), problems=problems)
 
 
-def _is_at(location: tuple[int | str, ...], unfinished: tuple[int | str, ...]) -> bool:
-    """Whether a problem is about a mark; pydantic may name the kind it tried to read behind the place."""
-    return location[: len(unfinished)] == unfinished
+def _is_at(location: tuple[int | str, ...], kind: str, unfinished: tuple[int | str, ...]) -> bool:
+    """Whether a problem is about a mark: at its place, behind it, or because its list has no other entries."""
+    is_behind = location[: len(unfinished)] == unfinished
+    return is_behind or (kind == "too_short" and unfinished[: len(location)] == location)
 
 
 def _sentence(document: YamlDocument, location: tuple[int | str, ...], message: str) -> str:
