@@ -57,9 +57,10 @@ def draft_card(columns: Mapping[str, Sequence[Any]], target: str, table: str) ->
         *_outcome_lines(target, columns[target]),
         "",
         "# What the model reads, in the order of its columns. The order of features must be that order.",
-        '# label: as a person reads it, with "Your". unit: as printed behind the value; delete it where the label says it.',
+        '# label: as a person reads it, with "Your". unit: as printed behind the value; delete it where the label says',
+        "# it already.",
         "# source: where the value comes from. disputable: whether the value could be wrong.",
-        "# actionable: left out on purpose. Whether a person could change a value, and how far, is for a person to say;",
+        "# actionable: left out on purpose. Whether a person could change a value, and how far, a person has to say;",
         "# see docs/reference/model-package.md. Without it no example calculation ever changes the feature.",
         "features:",
     ]
@@ -115,7 +116,7 @@ def _feature_lines(profile: ColumnProfile, suspicions: Sequence[Suspicion], n_ro
             quoted = json.dumps(value, ensure_ascii=False)
             yield f"      - {{value: {quoted}, label: {{de: {quoted}, en: {quoted}}}}}"
     if profile.n_missing:
-        yield f'    # {profile.n_missing} of {n_rows} values are missing. Say what that means, such as "not stated", if the'
+        yield f"    # {profile.n_missing} of {n_rows} values are missing. Say what that means, such as not stated, if the"
         yield "    # model knows what to do then; else delete the line, and every case must have a value."
         yield f"    may_be_missing: {_BOTH}"
     yield f"    source: {_BOTH}"
