@@ -1,8 +1,10 @@
 """Builds the web application from settings: the one place that knows every part."""
 
+import asyncio
 import base64
 import gc
 import hmac
+import logging
 import os
 import secrets
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -30,9 +32,13 @@ from explainer.use_cases.prepared_models import ModelVersionKey, PreparedModels
 from explainer.use_cases.publish_register import log_refused_models, register_models
 from explainer.use_cases.records import DecisionFilter
 from explainer.use_cases.service import Service
+from explainer.use_cases.take_in_models import take_in_new_models
 from models.catalogue import Catalogue, bundled_packages_folder
 from models.errors import ModelUnusableError
+from models.growing_catalogue import GrowingCatalogue
 from public_pages.pages import mount_pages
+
+LOG = logging.getLogger("klarbescheid.models")
 
 LOG_KEY_FILE = "log.key"
 KEY_STORE_FILE = "keys/subject_keys.db"
@@ -69,7 +75,8 @@ def build_service(settings: Settings, *, clock: Callable[[], datetime] = utc_now
     database.migrate()
     database.check_schema()
     key_store = _key_store(folder / KEY_STORE_FILE, _derived(server_key, "key store"), database)
-    catalogue = Catalogue.load(package_folders(settings))
+    installed = GrowingCatalogue(package_folders(settings))
+    catalogue = installed.catalogue
     models, refused = prepared_models(settings, catalogue)
     service = Service(
         settings=settings,
@@ -77,6 +84,7 @@ def build_service(settings: Settings, *, clock: Callable[[], datetime] = utc_now
         catalogue=catalogue,
         explained_versions=models,
         refused_versions=refused,
+        installed=installed,
         vault=Vault(key_store, _derived(server_key, "key names"), secrets.token_bytes),
         server_key=_derived(server_key, "access codes"),
         log_vkey=signer.vkey,
@@ -129,7 +137,11 @@ def application_of(service: Service) -> ASGIApp:
         # What exists now lives as long as the process: the collector need not look at it again.
         gc.collect()
         gc.freeze()
+        watching = asyncio.create_task(_watch_models(service))
         yield
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
         gc.unfreeze()
         service.database.dispose()
 
@@ -139,6 +151,17 @@ def application_of(service: Service) -> ASGIApp:
     app.add_middleware(HeadAsGet)
     app.add_middleware(AccessLog)
     return WithoutWords(app)
+
+
+async def _watch_models(service: Service) -> None:
+    """Look for added packages again and again, beside the requests."""
+    seconds = service.settings.look_for_models_seconds
+    while seconds:
+        await asyncio.sleep(seconds)
+        try:
+            await asyncio.to_thread(take_in_new_models, service)
+        except Exception:  # whatever goes wrong with one package must not end the looking
+            LOG.exception("Looking for added models failed; the service goes on with those it has.")
 
 
 def package_folders(settings: Settings) -> list[Path]:

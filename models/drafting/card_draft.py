@@ -116,7 +116,7 @@ def _feature_lines(profile: ColumnProfile, suspicions: Sequence[Suspicion], n_ro
             quoted = json.dumps(value, ensure_ascii=False)
             yield f"      - {{value: {quoted}, label: {{de: {quoted}, en: {quoted}}}}}"
     if profile.n_missing:
-        yield f"    # {profile.n_missing} of {n_rows} values are missing. Say what that means, such as not stated, if the"
+        yield f"    # {profile.n_missing} of {n_rows} values are missing. Say what that means, if the"
         yield "    # model knows what to do then; else delete the line, and every case must have a value."
         yield f"    may_be_missing: {_BOTH}"
     yield f"    source: {_BOTH}"
