@@ -9,17 +9,23 @@ from typing import Protocol
 
 import numpy as np
 
+from explainer.attribution_methods.asked_blocks import AskedBlocks
 from explainer.attribution_methods.background_blocks import BlockContributions
 from explainer.attribution_methods.exact_enumeration import MAX_FEATURES, ExactEnumeration
 from explainer.attribution_methods.method import AttributionComputer
+from explainer.attribution_methods.method_choice import MethodName
 from explainer.attribution_methods.sampled_permutation import SampledPermutation, StoppingRule
 from explainer.explanations.attribution import RELATIVE_ADDITIVITY_TOLERANCE
 from models.errors import MethodsDisagreeError, UnsupportedModelError
+from models.forest import Forest
 from models.package import Background
 from models.scoring_model import Rows, Scores, ScoringModel
 
 MAX_SAMPLE_ROWS = 5
 """Cases that are computed in both ways."""
+
+MAX_WALKED_ROWS = 2
+"""Cases that are walked with every row of the background, which takes some milliseconds each."""
 
 MAX_EVALUATIONS = 40_000
 """Scores the model's runtime may be asked for: a tenth of a second for a model of 150 small trees."""
@@ -103,8 +109,31 @@ class SampledOrders:
         return found.contributions, STANDARD_ERRORS * found.standard_errors
 
 
+@dataclass(frozen=True, kw_only=True)
+class OtherKernel:
+    """Another exact method computes the same contributions.
+
+    What is counted with sets of background rows is walked with every row of the background instead; both share the
+    layout of the trees and nothing else.
+    """
+
+    computer: AttributionComputer
+    name: str = "walk_with_every_row"
+
+    def contributions_of(self, row: Scores) -> tuple[Scores, Scores]:
+        """Compute contributions of one row."""
+        found = self.computer.contributions_of(row[np.newaxis])[0]
+        return found, np.zeros(len(found))
+
+
 def second_ways(
-    computer: AttributionComputer, model: ScoringModel, background: Background, blocks: BlockContributions | None
+    computer: AttributionComputer,
+    model: ScoringModel,
+    background: Background,
+    blocks: BlockContributions | None,
+    *,
+    forest: Forest | None = None,
+    chosen: MethodName | None = None,
 ) -> tuple[tuple[SecondWay, int], ...]:
     """List the second ways that are quick enough, and how many cases each can take.
 
@@ -113,25 +142,35 @@ def second_ways(
         model: The model's runtime.
         background: What contributions are measured against.
         blocks: Contributions against its blocks, where they are computed.
+        forest: The trees of the score that is explained, if it has any.
+        chosen: Which method it is.
 
     Returns:
         Second ways and numbers of cases, at most 5.
     """
     ways: list[tuple[SecondWay, int]] = []
-    if blocks is not None:
+    if blocks is not None and not isinstance(blocks, AskedBlocks):
         ways.append((MeanOfBlocks(blocks=blocks), MAX_SAMPLE_ROWS))
     rows, weights = background.rows, background.weights
+    # Blocks of trees that are walked are walked by the same method, so their mean alone proves little.
+    walked = chosen in (MethodName.DEEP_FOREST, MethodName.COUNTED_FOREST)
+    if chosen is MethodName.COUNTED_FOREST and forest is not None:
+        # Here and not above, because this loads numba, which the method that is checked has loaded.
+        from explainer.attribution_methods.deep_forest import DeepForest  # noqa: PLC0415
+
+        ways.append((OtherKernel(computer=DeepForest(forest, rows, weights)), MAX_WALKED_ROWS))
+        walked = False
     per_case = len(rows) << min(model.n_features, MAX_FEATURES + 1)
     if model.n_features <= MAX_FEATURES and per_case <= MAX_EVALUATIONS and not isinstance(computer, ExactEnumeration):
         cases = min(MAX_SAMPLE_ROWS, MAX_EVALUATIONS // per_case)
         ways.append((EveryCoalition(enumeration=ExactEnumeration(model, rows, weights)), cases))
-    elif not ways and not isinstance(computer, SampledPermutation):
+    elif (walked or not ways) and not isinstance(computer, SampledPermutation):
         try:
             sampling = SampledPermutation(
                 model, rows, weights, stopping=StoppingRule(target_share=1.0, max_evaluations=MAX_EVALUATIONS)
             )
         except UnsupportedModelError:
-            return ()
+            return tuple(ways)
         ways.append((SampledOrders(sampling=sampling), 1))
     return tuple(ways)
 

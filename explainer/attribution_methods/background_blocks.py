@@ -88,3 +88,38 @@ def shares_within_blocks(blocks: BlockNumbers, weights: Scores) -> Scores:
     """Share of its own block's weight that each row holds, shape (m,)."""
     held = np.bincount(blocks, weights=weights, minlength=N_BLOCKS)
     return np.asarray(weights / held[blocks], dtype=np.float64)
+
+
+class BlockDivision:
+    """Divides numbers of background rows among their blocks; threads may share it.
+
+    Args:
+        blocks: The block of each row.
+        weights: Shape (m,), positive.
+
+    Attributes:
+        shares: Share of the weight that each block holds, shape (n_blocks,).
+    """
+
+    def __init__(self, blocks: BlockNumbers, weights: Scores) -> None:
+        self.shares = shares_of_blocks(blocks, weights)
+        self._order = np.argsort(blocks, kind="stable")
+        self._within = shares_within_blocks(blocks, weights)[self._order]
+        self._starts = np.searchsorted(blocks[self._order], np.arange(N_BLOCKS))
+
+    @classmethod
+    def of(cls, rows: Rows, weights: Scores) -> "BlockDivision | None":
+        """Divide a background; None where it has too few rows, see :func:`split_background`."""
+        blocks = split_background(rows, weights)
+        return None if blocks is None else cls(blocks, weights)
+
+    def means(self, numbers: Rows) -> Rows:
+        """Give the weighted mean of each block.
+
+        Args:
+            numbers: One number for each background row, shape (k, m).
+
+        Returns:
+            Shape (n_blocks, k).
+        """
+        return np.add.reduceat(numbers[:, self._order] * self._within, self._starts, axis=1).T

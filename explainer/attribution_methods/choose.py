@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from explainer.attribution_methods.background_blocks import BlockDivision
 from explainer.attribution_methods.coalition_game import CoalitionGame
 from explainer.attribution_methods.exact_enumeration import MAX_FEATURES, ExactEnumeration
 from explainer.attribution_methods.exact_forest import ExactForest
@@ -211,9 +212,10 @@ def attribute(
 
 def method_for_black_box(model: ScoringModel, background: Background) -> AttributionComputer:
     """Prepare the best method for a model that is only ever asked for scores; see :func:`methods_for`."""
+    division = BlockDivision.of(background.rows, background.weights)
     if model.n_features <= MAX_FEATURES:
-        return ExactEnumeration(model, background.rows, background.weights)
-    return SampledPermutation(model, background.rows, background.weights)
+        return ExactEnumeration(model, background.rows, background.weights, division=division)
+    return SampledPermutation(model, background.rows, background.weights, division=division)
 
 
 def interactions_for(package: ModelPackage, position: int = 0) -> PreparedInteractions:

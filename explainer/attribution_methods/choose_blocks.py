@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explainer.attribution_methods import block_tables
+from explainer.attribution_methods.asked_blocks import AskedBlocks
 from explainer.attribution_methods.background_blocks import (
     MIN_ROWS_PER_BLOCK,
     N_BLOCKS,
@@ -16,11 +17,19 @@ from explainer.attribution_methods.background_blocks import (
     shares_of_blocks,
     split_background,
 )
+from explainer.attribution_methods.exact_enumeration import ExactEnumeration
 from explainer.attribution_methods.exact_forest import MAX_FEATURES_PER_LEAF
 from explainer.attribution_methods.forest_layout import ForestLayout
 from explainer.attribution_methods.linear import ExactLinear
 from explainer.attribution_methods.method import AttributionComputer
-from explainer.attribution_methods.method_choice import COMPILE_FROM_PLAYERS
+from explainer.attribution_methods.method_choice import (
+    COMPILE_FROM_PLAYERS,
+    MAX_PLAYERS_PER_PATH,
+    counted_forest_bytes,
+    deep_forest_bytes,
+    rows_weigh_the_same,
+)
+from explainer.attribution_methods.sampled_permutation import SampledPermutation
 from explainer.attribution_methods.table_cache import TableCache
 from explainer.attribution_methods.term_sums import TermSums
 from models.forest import Forest
@@ -86,13 +95,19 @@ class ComputerPerBlock:
 
 
 def blocks_for(
-    package: ModelPackage, position: int, *, budget_bytes: int, cache: TableCache | None = None
+    package: ModelPackage,
+    position: int,
+    computer: AttributionComputer,
+    *,
+    budget_bytes: int,
+    cache: TableCache | None = None,
 ) -> PreparedBlocks:
     """Prepare what computes one score's contributions against blocks, where that is quick enough.
 
     Args:
         package: A verified package.
         position: Of the score; 0, or for several classes that of the class.
+        computer: The method for this score's contributions; where it asks the model, its scores serve here, too.
         budget_bytes: Memory that is left of what the model's explanations may hold.
         cache: Where compiled tables are kept between starts; None to make them anew.
 
@@ -111,8 +126,17 @@ def blocks_for(
         case TermModel():
             make = partial(TermSums, package.reading.for_output(position))
         case None:
-            return PreparedBlocks(computer=None, reason="The model would have to be asked ten times as often.")
+            return _of_asked(computer, rows)
     return blocks_for_closed_form(make, rows, weights, budget_bytes=budget_bytes)
+
+
+def _of_asked(computer: AttributionComputer, rows: Rows) -> PreparedBlocks:
+    division = computer.division if isinstance(computer, ExactEnumeration | SampledPermutation) else None
+    if division is None or not isinstance(computer, ExactEnumeration | SampledPermutation):
+        return _too_few_rows(rows)
+    return PreparedBlocks(
+        computer=AskedBlocks(computer, division), reason="The scores that are asked for are divided among the blocks."
+    )
 
 
 def blocks_for_closed_form(
@@ -167,18 +191,40 @@ def blocks_for_forest(
         small = block_tables.BlockTables(forest, background_rows, background_weights, blocks)
         return PreparedBlocks(computer=small, reason="The forest is small.")
     if deepest > MAX_FEATURES_PER_LEAF:
-        return PreparedBlocks(
-            computer=None,
-            reason=f"A path asks about {deepest} features; tables are made for at most {MAX_FEATURES_PER_LEAF}.",
-        )
+        why = f"A path asks about {deepest} features; tables are made for at most {MAX_FEATURES_PER_LEAF}."
+        return _by_walking(forest, background_rows, background_weights, blocks, budget_bytes, why)
     needed = int(numbers_of_leaf(depths).sum()) * _COMPILED_ROW_BYTES
     if needed > budget_bytes:
-        return _too_large(needed, budget_bytes)
+        why = f"Tables for blocks would take {needed / 2**20:.0f} MB; {budget_bytes / 2**20:.0f} MB are left."
+        return _by_walking(forest, background_rows, background_weights, blocks, budget_bytes, why)
     # Here and not above, because this loads numba, which small models never need.
     from explainer.attribution_methods.compiled_block_tables import CompiledBlockTables  # noqa: PLC0415
 
     large = CompiledBlockTables(forest, background_rows, background_weights, blocks, cache=cache)
     return PreparedBlocks(computer=large, reason="The tables of all leaves and blocks fit.")
+
+
+def _by_walking(  # noqa: PLR0917 -- what blocks_for_forest was given
+    forest: Forest, rows: Rows, weights: Scores, blocks: BlockNumbers, budget_bytes: int, why: str
+) -> PreparedBlocks:
+    """Walk the trees with the rows of one block after the other: together about as long as with all rows at once."""
+    layout, counts = ForestLayout.of(forest), np.bincount(blocks, minlength=N_BLOCKS).tolist()
+    alike = rows_weigh_the_same(weights)
+    bytes_of = counted_forest_bytes if alike else deep_forest_bytes
+    needed = sum(bytes_of(layout, count, threads=1) for count in counts)
+    if layout.most_players > MAX_PLAYERS_PER_PATH or needed > budget_bytes:
+        return PreparedBlocks(
+            computer=None,
+            reason=f"{why} Walking the trees with each block would take {needed / 2**20:.0f} MB; "
+            f"{budget_bytes / 2**20:.0f} MB are left.",
+        )
+    # Here and not above, because these load numba, which small models never need.
+    if alike:
+        from explainer.attribution_methods.counted_forest import CountedForest as Walk  # noqa: PLC0415
+    else:
+        from explainer.attribution_methods.deep_forest import DeepForest as Walk  # type: ignore[assignment] # noqa: PLC0415
+    computer = ComputerPerBlock(partial(Walk, forest), rows, weights, blocks)
+    return PreparedBlocks(computer=computer, reason=f"{why} The trees are walked with each block.")
 
 
 def numbers_of_leaf(depth: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -6,12 +6,13 @@ Blöbaum, "Feature relevance quantification in explainable AI: a causal problem"
 the model, so this works for every graph and every remote program; it costs one score per coalition and background row.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from explainer.attribution_methods.background_blocks import BlockDivision
 from models.errors import UnsupportedModelError
 from models.scoring_model import Rows, Scores, ScoringModel
 
@@ -134,9 +135,33 @@ class CoalitionGame:
             Shape (n_coalitions,).
         """
         found = np.empty(len(coalitions))
-        block = self.coalitions_per_batch
-        for begin in range(0, len(coalitions), block):
-            scores = self.scores_of(self.mixed_rows(row, coalitions[begin : begin + block]))
-            # A matrix product would add in an order that depends on the block, and equal scores would differ in bits.
-            found[begin : begin + block] = (scores * self.shares).sum(axis=1)
+        for batch, scores in self._in_batches(row, coalitions):
+            found[batch] = self._mean_of(scores)
         return found
+
+    def worth_by_block(self, row: Scores, coalitions: Coalitions, division: BlockDivision) -> tuple[Scores, Rows]:
+        """Say what coalitions are worth, against the whole background and against each of its blocks alone.
+
+        Args:
+            row: Raw row, shape (n_features,).
+            coalitions: Shape (n_coalitions, n_features).
+            division: How the background is divided.
+
+        Returns:
+            Shape (n_coalitions,), the same bits as :meth:`worth`; and shape (n_blocks, n_coalitions).
+        """
+        whole = np.empty(len(coalitions))
+        by_block = np.empty((len(division.shares), len(coalitions)))
+        for batch, scores in self._in_batches(row, coalitions):
+            whole[batch], by_block[:, batch] = self._mean_of(scores), division.means(scores)
+        return whole, by_block
+
+    def _in_batches(self, row: Scores, coalitions: Coalitions) -> Iterator[tuple[slice, Scores]]:
+        size = self.coalitions_per_batch
+        for begin in range(0, len(coalitions), size):
+            batch = slice(begin, begin + size)
+            yield batch, self.scores_of(self.mixed_rows(row, coalitions[batch]))
+
+    def _mean_of(self, scores: Scores) -> Scores:
+        # A matrix product would add in an order that depends on the batch, and equal scores would differ in bits.
+        return np.asarray((scores * self.shares).sum(axis=1), dtype=np.float64)

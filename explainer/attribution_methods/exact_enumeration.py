@@ -10,6 +10,8 @@ from math import factorial
 import numpy as np
 from numpy.typing import NDArray
 
+from explainer.attribution_methods.asked_blocks import LastCase
+from explainer.attribution_methods.background_blocks import BlockDivision
 from explainer.attribution_methods.coalition_game import CoalitionGame, ScoreUnit, score_function
 from explainer.explanations.attribution import AttributionMethod
 from models.errors import UnsupportedModelError
@@ -29,6 +31,7 @@ class ExactEnumeration:
         background_rows: Raw rows, shape (m, n_features).
         background_weights: Shape (m,), not negative, sum above zero; only their proportions count.
         unit: What is explained.
+        division: How the background is divided into blocks, where contributions against them are wanted, too.
 
     Attributes:
         method: How the contributions are computed.
@@ -49,6 +52,7 @@ class ExactEnumeration:
         background_weights: Scores,
         *,
         unit: ScoreUnit = "additive",
+        division: BlockDivision | None = None,
     ) -> None:
         if model.n_features > MAX_FEATURES:
             raise UnsupportedModelError(
@@ -57,6 +61,8 @@ class ExactEnumeration:
             )
         self._game = CoalitionGame(score_function(model, unit), background_rows, background_weights)
         self._coalitions = all_coalitions(model.n_features)
+        self.division = division
+        self._last_case = LastCase()
         self.expected_value = self._game.expected_value
         self.leaf_scale = self._game.largest_score
         self.memory_bytes = self._game.memory_bytes
@@ -78,8 +84,36 @@ class ExactEnumeration:
         refuse_row_width(rows, self._game.n_features)
         contributions = np.zeros(rows.shape)
         for number, row in enumerate(rows):
-            contributions[number] = shapley_values(self._game.worth(row, self._coalitions))
+            contributions[number] = self._contributions_of(row)
         return contributions
+
+    def by_block(self, row: Scores) -> Rows:
+        """Compute the contributions to one row's score against each block of the background.
+
+        Args:
+            row: Raw row, shape (n_features,).
+
+        Returns:
+            Shape (n_blocks, n_features). Where the same thread has just computed the contributions of this row, no
+            score is asked for again.
+
+        Raises:
+            TypeError: If the background is not divided.
+        """
+        known = self._last_case.recall(row)
+        if known is not None:
+            return known
+        if self.division is None:
+            raise TypeError("the background is not divided into blocks")
+        self._contributions_of(row)
+        return self.by_block(row)
+
+    def _contributions_of(self, row: Scores) -> Scores:
+        if self.division is None:
+            return shapley_values(self._game.worth(row, self._coalitions))
+        whole, by_block = self._game.worth_by_block(row, self._coalitions, self.division)
+        self._last_case.keep(row, np.stack([shapley_values(worth) for worth in by_block]))
+        return shapley_values(whole)
 
 
 def all_coalitions(n_features: int) -> NDArray[np.bool_]:

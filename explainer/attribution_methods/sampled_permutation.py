@@ -23,6 +23,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from explainer.attribution_methods.asked_blocks import LastCase
+from explainer.attribution_methods.background_blocks import BlockDivision
 from explainer.attribution_methods.coalition_game import CoalitionGame, ScoreUnit, score_function
 from explainer.explanations.attribution import AttributionMethod, StoppedBecause
 from models.errors import UnsupportedModelError
@@ -100,6 +102,7 @@ class SampledPermutation:
         unit: What is explained.
         seed: Not negative; another one draws other orders.
         stopping: When sampling ends.
+        division: How the background is divided into blocks, where contributions against them are wanted, too.
 
     Attributes:
         method: How contributions are computed; standard error and reason to stop stand with each case.
@@ -122,9 +125,12 @@ class SampledPermutation:
         unit: ScoreUnit = "additive",
         seed: int = 0,
         stopping: StoppingRule | None = None,
+        division: BlockDivision | None = None,
     ) -> None:
         self._game = CoalitionGame(score_function(model, unit), background_rows, background_weights)
         self._seed = seed
+        self.division = division
+        self._last_case = LastCase()
         self._stopping = stopping or StoppingRule()
         self.expected_value = self._game.expected_value
         self.leaf_scale = self._game.largest_score
@@ -186,12 +192,34 @@ class SampledPermutation:
             if evaluations + self.evaluations_per_sweep > self._stopping.max_evaluations:
                 stopped_because = "budget_used"
                 break
+        if self.division is not None:
+            self._last_case.keep(row, self.division.means(running.means.T))
         return SampledContributions(
             contributions=running.mean,
             standard_errors=running.standard_errors,
             evaluations=evaluations,
             stopped_because=stopped_because,
         )
+
+    def by_block(self, row: Scores) -> Rows:
+        """Estimate the contributions to one row's score against each block of the background.
+
+        Args:
+            row: Raw row, shape (n_features,).
+
+        Returns:
+            Shape (n_blocks, n_features): the same walks, divided by the background rows they began at.
+
+        Raises:
+            TypeError: If the background is not divided.
+        """
+        known = self._last_case.recall(row)
+        if known is not None:
+            return known
+        if self.division is None:
+            raise TypeError("the background is not divided into blocks")
+        self.sample(row)
+        return self.by_block(row)
 
     def _generator_for(self, row: Scores) -> np.random.Generator:
         # Minus zero and the many ways to write "missing" are the same case.
@@ -235,18 +263,18 @@ class _RunningMean:
     def __init__(self, shares: Scores, n_features: int) -> None:
         self.count = 0
         self._shares = shares[:, np.newaxis]
-        self._means = np.zeros((len(shares), n_features))
+        self.means = np.zeros((len(shares), n_features))
         self._squares = np.zeros((len(shares), n_features))
 
     def add(self, gains: Rows) -> None:
         self.count += 1
-        away = gains - self._means
-        self._means += away / self.count
-        self._squares += away * (gains - self._means)
+        away = gains - self.means
+        self.means += away / self.count
+        self._squares += away * (gains - self.means)
 
     @property
     def mean(self) -> Scores:
-        return np.asarray((self._shares * self._means).sum(axis=0), dtype=np.float64)
+        return np.asarray((self._shares * self.means).sum(axis=0), dtype=np.float64)
 
     @property
     def standard_errors(self) -> Scores:

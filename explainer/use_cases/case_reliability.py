@@ -11,7 +11,6 @@ from explainer.attribution_methods.agreement import Agreement, check_agreement, 
 from explainer.attribution_methods.background_blocks import BlockContributions
 from explainer.attribution_methods.choose import PreparedMethod, one_score_of
 from explainer.attribution_methods.choose_blocks import blocks_for
-from explainer.attribution_methods.method import AttributionComputer
 from explainer.attribution_methods.table_cache import TableCache
 from explainer.explanations.assess_reliability import assess_reliability
 from explainer.explanations.attribution import Attribution
@@ -19,6 +18,7 @@ from explainer.explanations.model_outcome import ModelOutcome, outcomes_by_score
 from explainer.explanations.reliability import Reliability
 from explainer.explanations.similar_cases import ComparisonGroup
 from explainer.explanations.stability import Stability, stability_of
+from models.forest import Forest
 from models.package import ModelPackage
 from models.scoring_model import Scores
 
@@ -69,10 +69,12 @@ class CaseReliability:
         blocks: list[BlockContributions | None] = []
         agreements: list[Agreement] = []
         for position, method in enumerate(methods):
-            prepared = blocks_for(package, position, budget_bytes=method.choice.free_bytes, cache=cache)
+            prepared = blocks_for(
+                package, position, method.computer, budget_bytes=method.choice.free_bytes, cache=cache
+            )
             LOG.info("%s: ten blocks of the background, %s", package.card.slug, prepared)
             blocks.append(prepared.computer)
-            agreements += _agreements(package, position, method.computer, prepared.computer)
+            agreements += _agreements(package, position, method, prepared.computer)
         return cls(
             package=package,
             group=ComparisonGroup(
@@ -127,15 +129,21 @@ class CaseReliability:
         return stability_of(attribution, blocks.contributions_of(row), blocks.shares, rounding=blocks.rounding)
 
 
+def _forest_of(package: ModelPackage, position: int) -> Forest | None:
+    return package.reading.for_output(position) if isinstance(package.reading, Forest) else None
+
+
 def _agreements(
-    package: ModelPackage, position: int, computer: AttributionComputer, blocks: BlockContributions | None
+    package: ModelPackage, position: int, method: PreparedMethod, blocks: BlockContributions | None
 ) -> tuple[Agreement, ...]:
-    background, names = package.background, package.card.feature_names
+    background, names, computer = package.background, package.card.feature_names, method.computer
     model = one_score_of(package, position)
     cases = sample_rows(background, model.additive_score(background.rows))
     found = tuple(
         check_agreement(computer, way, cases[:count], names)
-        for way, count in second_ways(computer, model, background, blocks)
+        for way, count in second_ways(
+            computer, model, background, blocks, forest=_forest_of(package, position), chosen=method.choice.name
+        )
     )
     slug = package.card.slug
     for agreement in found:

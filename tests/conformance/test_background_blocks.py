@@ -1,7 +1,9 @@
 """Every way to contributions against blocks gives those of an exact method that knows this block alone."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import numpy as np
 import pytest
@@ -9,19 +11,30 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from explainer.attribution_methods import block_tables, compiled_block_tables
-from explainer.attribution_methods.background_blocks import N_BLOCKS, BlockContributions, split_background
+from explainer.attribution_methods.asked_blocks import AskedBlocks
+from explainer.attribution_methods.background_blocks import (
+    N_BLOCKS,
+    BlockContributions,
+    BlockDivision,
+    split_background,
+)
 from explainer.attribution_methods.block_tables import BlockTables
 from explainer.attribution_methods.choose_blocks import (
     ComputerPerBlock,
+    PreparedBlocks,
     blocks_for_closed_form,
     blocks_for_forest,
 )
 from explainer.attribution_methods.compiled_block_tables import CompiledBlockTables
+from explainer.attribution_methods.deep_forest import DeepForest
+from explainer.attribution_methods.exact_enumeration import ExactEnumeration
 from explainer.attribution_methods.exact_forest import ExactForest
 from explainer.attribution_methods.linear import ExactLinear
+from explainer.attribution_methods.sampled_permutation import SampledPermutation
 from explainer.attribution_methods.table_cache import TableCache
 from models.forest import Forest, read_forest
 from models.linear_model import LinearModel
+from tests.conformance.black_boxes import SmoothModel
 from tests.conformance.checks_attribution import TOLERANCE, Numbers
 from tests.conformance.small_forests import random_forest, random_rows
 from tests.conformance.small_pipelines import one_hot_pipeline
@@ -157,19 +170,124 @@ def test_too_few_rows_are_not_split() -> None:
     assert "99 background rows" in str(prepared)
 
 
-def test_tables_that_do_not_fit_are_not_made() -> None:
+def check_prepared(prepared: PreparedBlocks, forest: Forest, rows: Numbers, weights: Numbers, cases: Numbers) -> None:
+    computer = prepared.computer
+    assert computer is not None
+    check_blocks(lambda *_: computer, forest, rows, weights, cases)
+
+
+def test_trees_are_walked_where_tables_do_not_fit_and_nothing_is_done_where_neither_fits() -> None:
     generator = np.random.default_rng(8)
     trees = random_forest(generator, n_features=12, n_trees=4, depth=9)
-    rows = random_rows(generator, 150, 12)
+    rows, cases = random_rows(generator, 150, 12, missing=0.1), random_rows(generator, 3, 12, missing=0.2)
     fits = blocks_for_forest(trees, rows, np.ones(150), budget_bytes=10**9)
     assert isinstance(fits.computer, CompiledBlockTables)
-    small = blocks_for_forest(trees, rows, np.ones(150), budget_bytes=fits.memory_bytes // 2)
-    assert small.computer is None
-    assert "MB are left" in small.reason
+    walked = blocks_for_forest(trees, rows, np.ones(150), budget_bytes=fits.memory_bytes // 2)
+    assert isinstance(walked.computer, ComputerPerBlock)
+    assert "MB are left" in walked.reason
+    assert walked.memory_bytes <= fits.memory_bytes // 2
+    check_prepared(walked, trees, rows, np.ones(150), cases)
+    refused = blocks_for_forest(trees, rows, np.ones(150), budget_bytes=1000)
+    assert refused.computer is None
+    assert "Walking the trees with each block would take" in refused.reason
+
+
+@pytest.mark.parametrize("alike", [True, False])
+def test_deep_trees_are_walked_with_each_block(*, alike: bool) -> None:
+    generator = np.random.default_rng(8)
     deep = random_forest(generator, n_features=30, n_trees=4, depth=14)
-    prepared = blocks_for_forest(deep, random_rows(generator, 150, 30), np.ones(150), budget_bytes=10**9)
-    assert prepared.computer is None
+    rows, cases = random_rows(generator, 150, 30), random_rows(generator, 3, 30)
+    weights = np.ones(150) if alike else generator.uniform(1, 1.5, 150)
+    prepared = blocks_for_forest(deep, rows, weights, budget_bytes=10**9)
     assert "at most 12" in prepared.reason
+    assert prepared.memory_bytes > 0
+    # Tables by numpy would need too much memory for these paths, so the deep method is the judge of itself per block.
+    blocks = split_background(rows, weights)
+    assert blocks is not None
+    assert prepared.computer is not None
+    found = np.stack([prepared.computer.contributions_of(case) for case in cases])
+    for block in range(N_BLOCKS):
+        alone = DeepForest(deep, rows[blocks == block], weights[blocks == block]).contributions_of(cases)
+        np.testing.assert_allclose(found[:, block], alone, rtol=0, atol=TOLERANCE)
+    whole = DeepForest(deep, rows, weights).contributions_of(cases)
+    np.testing.assert_allclose(np.einsum("b,nbf->nf", prepared.computer.shares, found), whole, rtol=0, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("weights_differ", [True, False])
+def test_a_model_that_is_asked_divides_its_scores_among_the_blocks(*, weights_differ: bool) -> None:
+    generator = np.random.default_rng(9)
+    rows, cases = generator.normal(size=(130, 5)), generator.normal(size=(3, 5))
+    weights = generator.uniform(1, 1.4, 130) if weights_differ else np.ones(130)
+    model, blocks = SmoothModel(5), split_background(rows, weights)
+    assert blocks is not None
+    division = BlockDivision(blocks, weights)
+    computer = ExactEnumeration(model, rows, weights, division=division)
+    asked = AskedBlocks(computer, division)
+    plain = ExactEnumeration(model, rows, weights)
+    for case in cases:
+        whole = computer.contributions_of(case[np.newaxis])[0]
+        before = model.evaluations
+        found = asked.contributions_of(case)
+        assert model.evaluations == before, "no score is asked for twice"
+        np.testing.assert_array_equal(whole, plain.contributions_of(case[np.newaxis])[0])
+        np.testing.assert_allclose(asked.shares @ found, whole, rtol=0, atol=TOLERANCE)
+        for block in range(N_BLOCKS):
+            alone = ExactEnumeration(model, rows[blocks == block], weights[blocks == block])
+            np.testing.assert_allclose(
+                found[block], alone.contributions_of(case[np.newaxis])[0], rtol=0, atol=TOLERANCE
+            )
+        np.testing.assert_array_equal(asked.contributions_of(cases[0]), computer.by_block(cases[0]))
+    mixed = BlockDivision(np.roll(blocks, 1), weights)
+    twin = ExactEnumeration(model, rows, weights, division=mixed).by_block(cases[0])
+    assert np.abs(twin - asked.contributions_of(cases[0])).max() > 1e-3, "a twin with other blocks is caught"
+
+
+def test_sampled_contributions_are_the_mean_of_those_against_the_blocks() -> None:
+    generator = np.random.default_rng(10)
+    rows, weights = generator.normal(size=(140, 6)), generator.uniform(1, 1.4, 140)
+    division = BlockDivision.of(rows, weights)
+    assert division is not None
+    model, case = SmoothModel(6), generator.normal(size=6)
+    sampling = SampledPermutation(model, rows, weights, division=division)
+    asked = AskedBlocks(sampling, division)
+    found = sampling.sample(case)
+    before = model.evaluations
+    by_block = asked.contributions_of(case)
+    assert model.evaluations == before, "no score is asked for twice"
+    np.testing.assert_allclose(division.shares @ by_block, found.contributions, rtol=0, atol=TOLERANCE)
+    exact = ExactEnumeration(model, rows, weights, division=division).by_block(case)
+    assert np.abs(by_block - exact).max() <= 6 * np.sqrt(N_BLOCKS) * found.standard_errors.max()
+    other = generator.normal(size=6)
+    sampling.sample(other)
+    np.testing.assert_array_equal(asked.contributions_of(case), by_block, "asked anew, the same walks are drawn")
+
+
+def test_threads_that_ask_about_different_cases_get_their_own_blocks() -> None:
+    generator = np.random.default_rng(12)
+    rows, weights, cases = generator.normal(size=(130, 4)), np.ones(130), generator.normal(size=(16, 4))
+    division = BlockDivision.of(rows, weights)
+    assert division is not None
+    computer = ExactEnumeration(SmoothModel(4), rows, weights, division=division)
+    asked, barrier = AskedBlocks(computer, division), Barrier(len(cases))
+    alone = [computer.by_block(case).copy() for case in cases]
+
+    def both(case: Numbers) -> Numbers:
+        barrier.wait()
+        computer.contributions_of(case[np.newaxis])
+        barrier.wait()
+        return asked.contributions_of(case)
+
+    with ThreadPoolExecutor(len(cases)) as pool:
+        for found, wanted in zip(pool.map(both, cases), alone, strict=True):
+            np.testing.assert_array_equal(found, wanted)
+
+
+def test_a_background_that_nobody_divided_has_no_blocks() -> None:
+    rows = np.random.default_rng(1).normal(size=(99, 3))
+    assert BlockDivision.of(rows, np.ones(99)) is None
+    for make in (ExactEnumeration, SampledPermutation):
+        with pytest.raises(TypeError, match="not divided"):
+            make(SmoothModel(3), rows, np.ones(99)).by_block(rows[0])
 
 
 def test_closed_forms_are_made_once_for_each_block() -> None:

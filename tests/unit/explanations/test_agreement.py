@@ -7,14 +7,18 @@ from explainer.attribution_methods import exact_forest
 from explainer.attribution_methods.agreement import (
     EveryCoalition,
     MeanOfBlocks,
+    OtherKernel,
     SampledOrders,
     check_agreement,
     sample_rows,
     second_ways,
 )
 from explainer.attribution_methods.choose_blocks import blocks_for_forest
+from explainer.attribution_methods.counted_forest import CountedForest
+from explainer.attribution_methods.deep_forest import DeepForest
 from explainer.attribution_methods.exact_enumeration import ExactEnumeration
 from explainer.attribution_methods.exact_forest import ExactForest
+from explainer.attribution_methods.method_choice import MethodName
 from explainer.use_cases.explained_model import ExplainedModel
 from models.errors import MethodsDisagreeError
 from models.forest import Forest
@@ -100,6 +104,32 @@ def test_a_method_is_never_its_own_second_way(package: ModelPackage) -> None:
     enumeration = ExactEnumeration(model, background.rows, background.weights)
     ways = second_ways(enumeration, model, background, None)
     assert [type(way) for way, _ in ways] == [SampledOrders]
+
+
+def test_counted_rows_are_held_against_a_walk_with_every_row(package: ModelPackage) -> None:
+    generator = np.random.default_rng(6)
+    deep = random_forest(generator, n_features=30, n_trees=3, depth=14)
+    rows = generator.normal(size=(120, 30))
+    background = replace(package.background, rows=rows, weights=np.ones(120))
+    counted = CountedForest(deep, rows, background.weights)
+    ways = second_ways(counted, SmoothModel(30), background, None, forest=deep, chosen=MethodName.COUNTED_FOREST)
+    ((way, count),) = ways
+    assert isinstance(way, OtherKernel)
+    assert check_agreement(counted, way, rows[:count], tuple(f"f{i}" for i in range(30))).largest_difference < 1e-9
+    broken = CountedForest(replace(deep, trees=deep.trees[1:]), rows, background.weights)
+    with pytest.raises(MethodsDisagreeError):
+        check_agreement(broken, way, rows[:count], tuple(f"f{i}" for i in range(30)))
+
+
+def test_walked_blocks_alone_are_no_second_way(package: ModelPackage) -> None:
+    generator = np.random.default_rng(6)
+    deep = random_forest(generator, n_features=16, n_trees=2, depth=14)
+    rows, weights = generator.normal(size=(120, 16)), generator.uniform(1, 1.4, 120)
+    background = replace(package.background, rows=rows, weights=weights)
+    blocks = blocks_for_forest(deep, rows, weights, budget_bytes=10**9).computer
+    walk = DeepForest(deep, rows, weights)
+    ways = second_ways(walk, SmoothModel(16), background, blocks, forest=deep, chosen=MethodName.DEEP_FOREST)
+    assert [type(way) for way, _ in ways] == [MeanOfBlocks, SampledOrders]
 
 
 def test_what_would_take_too_long_is_left_out(package: ModelPackage) -> None:
