@@ -134,9 +134,3 @@ class RowsOfPeopleError(MalformedPackageError):
     """A package would hold rows of single people, or rows from which they could be recognised."""
 
     code: ClassVar[str] = "rows_of_people"
-
-
-class PackageExistsError(KlarbescheidError):
-    """This version of the model has been added already."""
-
-    code: ClassVar[str] = "package_exists"

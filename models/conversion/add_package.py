@@ -14,7 +14,7 @@ from models.card import ModelCard, load_card
 from models.conversion.background import BackgroundSource, background_bytes, make_background
 from models.conversion.sources import ConvertedModel, read_source, refuse_pickle
 from models.conversion.tables import read_cases
-from models.errors import MalformedPackageError, ModelUnusableError, PackageExistsError
+from models.errors import InstalledTwiceError, MalformedPackageError, ModelUnusableError
 from models.evaluation import Evaluation, parse_evaluation
 from models.listed_package import list_package
 from models.package import ModelPackage, load_package
@@ -226,7 +226,7 @@ def _check_place(into: Path, card: ModelCard) -> None:
         raise MalformedPackageError(f"{into} is not a folder.")
     for name in (card.slug, f"{card.slug}@{card.version}"):
         if (into / name).exists() and (name != card.slug or _version_in(into / name) == card.version):
-            raise PackageExistsError(
+            raise InstalledTwiceError(
                 f"{into / name} holds version {card.version} of '{card.slug}' already. A version never changes: give "
                 "the card another 'version', and the old one stays beside it."
             )
