@@ -61,8 +61,11 @@ def read_lightgbm(content: bytes) -> SourceEnsemble:
 
 
 def _read(text: str) -> SourceEnsemble:
-    head, *blocks = re.split(r"\n(?=Tree=\d+\n)", text.split("\nend of trees", maxsplit=1)[0])
+    before, is_complete, _ = text.partition("\nend of trees")
+    head, *blocks = re.split(r"\n(?=Tree=\d+\n)", before)
     header = _fields(head)
+    if not is_complete or len(header["tree_sizes"].split(" ")) != len(blocks):
+        raise ValueError("trees are missing at its end")
     n_outputs = int(header["num_tree_per_iteration"])
     link, scale = _link_of(header, n_outputs)
     if "average_output" in head.splitlines():

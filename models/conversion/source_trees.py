@@ -121,7 +121,12 @@ def _are_numbered(names: Sequence[str]) -> bool:
 
 
 def _numbers_of_categories(feature: Feature, values: Sequence[str]) -> dict[int, int]:
-    """Give for each number of the library the position in the card."""
+    """Give for each number of the library the position in the card, or the number itself where the card has numbers."""
+    if feature.kind in ("number", "integer"):
+        try:
+            return {number: int(value) for number, value in enumerate(values)}
+        except ValueError:
+            pass  # texts: refused below
     if feature.kind == "boolean":
         known = ["false", "true"]
         values = [value.lower() for value in values]

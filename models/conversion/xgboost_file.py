@@ -7,6 +7,7 @@ Format: the JSON schema of XGBoost's documentation ("Introduction to Model IO");
 import json
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -75,18 +76,29 @@ def _read(learner: Mapping[str, Any]) -> SourceEnsemble:
     parameters = learner["learner_model_param"]
     n_outputs = max(1, int(parameters["num_class"]), int(parameters.get("num_target", 1)))
     names = tuple(learner.get("feature_names") or ())
-    if (model.get("cats") or {}).get("enc"):
-        raise UnsupportedModelError(
-            "The model numbers the categories of a data frame itself. Give XGBoost categories as whole numbers, in "
-            "the order in which the card lists them, and train again."
-        )
     return SourceEnsemble(
         trees=tuple(_tree(*tree) for tree in zip(trees, outputs, weights, strict=True)),
         link=link,
         base_values=_base_values(str(parameters["base_score"]), link, n_outputs),
         n_columns=int(parameters["num_feature"]),
         column_names=names,
+        category_values=_category_values((model.get("cats") or {}).get("enc") or []),
     )
+
+
+def _category_values(encodings: Sequence[Mapping[str, Any]]) -> dict[int, Sequence[str]] | None:
+    """What the categories of a data frame are called, by column: texts one behind the other, or numbers (since 3.1)."""
+    found: dict[int, Sequence[str]] = {}
+    for column, encoding in enumerate(encodings):
+        values = encoding["values"]
+        if "offsets" in encoding:
+            letters = bytes(int(value) & 0xFF for value in values)
+            texts = [letters[start:end].decode("utf-8") for start, end in pairwise(encoding["offsets"])]
+        else:
+            texts = [f"{value:.15g}" for value in values]
+        if texts:
+            found[column] = texts
+    return found or None
 
 
 def _base_values(stored: str, link: Link, n_outputs: int) -> tuple[float, ...]:

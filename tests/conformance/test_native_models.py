@@ -1,7 +1,9 @@
 """What boosting libraries save themselves is read as their own model scores, without the libraries."""
 
 import json
+import re
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,16 +12,20 @@ import pytest
 
 from benchmarks.peers import PEERS, peer_environment
 from models.conversion import ensemble_onnx as writer
-from models.conversion.catboost_file import read_catboost_json
+from models.conversion.catboost_file import read_catboost, read_catboost_json
 from models.conversion.ensemble_onnx import ensemble_onnx
 from models.conversion.lightgbm_text import read_lightgbm
-from models.conversion.source_trees import SourceEnsemble
+from models.conversion.source_trees import SourceEnsemble, in_order_of
 from models.conversion.xgboost_file import read_xgboost
+from models.errors import ModelUnusableError, UnsupportedModelError
+from models.features import Feature
 from models.forest import read_forest
 from models.onnx_model import OnnxModel
 from tests.unit.models.cards import card_with_numbers
+from tests.unit.models.native_cards import FEATURES
 
 VECTORS = Path(__file__).parent.parent / "vectors" / "native_models"
+CARD = tuple(Feature.model_validate(feature) for feature in FEATURES)
 READERS: dict[str, Callable[[bytes], SourceEnsemble]] = {
     "lightgbm": read_lightgbm,
     "xgboost": read_xgboost,
@@ -34,7 +40,7 @@ def difference(folder: Path, name: str) -> tuple[float, float]:
     rows = np.array([[np.nan if value is None else value for value in row] for row in kept["rows"]])
     scores = np.array(kept["scores"])
     content = (folder / name.replace(".cbm", ".json")).read_bytes()
-    onnx_bytes = ensemble_onnx(READERS[name.partition("_")[0]](content))
+    onnx_bytes = ensemble_onnx(in_order_of(CARD, READERS[name.partition("_")[0]](content)))
     forest, runtime = read_forest(onnx_bytes), OnnxModel(onnx_bytes, card_with_numbers(4))
     scale = max(1.0, float(np.abs(scores).max()))
     assert np.ptp(scores, axis=0).min() > 0.01 * scale
@@ -60,10 +66,31 @@ def test_a_reader_that_forgets_base_values_or_missing_values_is_caught(
     assert max(difference(VECTORS, name)) > 1e-3
 
 
+@pytest.mark.parametrize("path", sorted(VECTORS.glob("*.cbm")), ids=lambda path: path.stem)
+def test_binary_files_of_catboost_are_read_as_their_json_where_catboost_is_installed(path: Path) -> None:
+    pytest.importorskip("catboost")
+    assert read_catboost(path.read_bytes()) == read_catboost_json(path.with_suffix(".json").read_bytes())
+
+
+def test_without_catboost_its_binary_files_are_refused_with_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "catboost", None)
+    with pytest.raises(UnsupportedModelError, match="format='json'"):
+        read_catboost(b"CBM1")
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if not name.endswith(".cbm")])
+@pytest.mark.parametrize("damage", [lambda content: content[: len(content) // 2], lambda content: content[::-1]])
+def test_damaged_files_are_refused_with_a_sentence(name: str, damage: Callable[[bytes], bytes]) -> None:
+    content = (VECTORS / name).read_bytes()
+    with pytest.raises(ModelUnusableError) as refused:
+        READERS[name.partition("_")[0]](damage(content))
+    assert re.search("save|UBJSON|ends too early", str(refused.value))
+
+
 @pytest.mark.long
 def test_models_trained_anew_by_the_libraries_are_read(tmp_path: Path) -> None:
-    program = PEERS / "frameworks" / "native_models.py"
-    subprocess.run([peer_environment("frameworks").absolute(), program, tmp_path], check=True, cwd=tmp_path)
+    program = PEERS / "exporters" / "native" / "native_models.py"
+    subprocess.run([peer_environment("exporters").absolute(), program, tmp_path], check=True, cwd=tmp_path)
     names = sorted(path.name.removesuffix(".scores") for path in tmp_path.glob("*.scores"))
     assert names == FILES
     for name in names:

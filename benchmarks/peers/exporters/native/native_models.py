@@ -1,6 +1,6 @@
 """Trains small models and saves them as LightGBM, XGBoost and CatBoost save them themselves.
 
-Runs in a pinned environment of its own. Data are synthetic and seeded. What it writes is kept in
+Runs in the pinned environment of the exporters. Data are synthetic and seeded. What it writes is kept in
 ``tests/vectors/native_models``, so that tests need none of the libraries: ``<name>.<suffix>`` and, as JSON in
 ``<name>.<suffix>.scores``, rows with the scores of the model as it was loaded from that very file.
 """
@@ -15,6 +15,7 @@ from typing import Any
 import catboost
 import lightgbm
 import numpy as np
+import pandas as pd
 import xgboost
 
 N_ROWS = 600
@@ -66,6 +67,20 @@ def keep(path: Path, framework: Any, rows: np.ndarray, scores: np.ndarray) -> No
     path.with_name(path.name + ".scores").write_text(json.dumps(kept, separators=(",", ":")) + "\n", encoding="utf-8")
 
 
+def as_frame(rows: np.ndarray) -> pd.DataFrame:
+    """Write rows as a data frame that numbers districts and children in its own order."""
+    districts = [f"d{int(one)}" for one in rows[:, 3]]
+    backwards = [f"d{number}" for number in reversed(range(N_CATEGORIES))]
+    return pd.DataFrame(
+        {
+            "income": rows[:, 0],
+            "balance": rows[:, 1],
+            "children": pd.Categorical(rows[:, 2].astype(int), categories=[4, 2, 0, 1, 3]),
+            "district": pd.Categorical(districts, categories=backwards),
+        }
+    )
+
+
 def lightgbm_models(folder: Path) -> None:
     """LightGBM text files."""
     settings = {"num_leaves": 8, "verbose": -1, "seed": 3, "num_threads": 1, "min_data_per_group": 10,
@@ -92,6 +107,11 @@ def lightgbm_models(folder: Path) -> None:
         path = folder / f"lightgbm_{name}.txt"
         lightgbm.train({**settings, **more}, data, TREES).save_model(path)
         keep(path, lightgbm, rows, lightgbm.Booster(model_file=str(path)).predict(rows[:N_KEPT]))
+    rows, targets = cases()
+    path = folder / "lightgbm_data_frame.txt"
+    data = lightgbm.Dataset(as_frame(rows), targets["two"])
+    lightgbm.train({**settings, "objective": "binary"}, data, TREES).save_model(path)
+    keep(path, lightgbm, rows, lightgbm.Booster(model_file=str(path)).predict(as_frame(rows[:N_KEPT])))
 
 
 def xgboost_models(folder: Path) -> None:
@@ -116,6 +136,13 @@ def xgboost_models(folder: Path) -> None:
         xgboost.train({**settings, **more}, data, TREES).save_model(path)
         shown = xgboost.DMatrix(rows[:N_KEPT], feature_types=types, enable_categorical=categories)
         keep(path, xgboost, rows, xgboost.Booster(model_file=path).predict(shown))
+    rows, targets = cases()
+    path = folder / "xgboost_data_frame.json"
+    data = xgboost.DMatrix(as_frame(rows), targets["two"], enable_categorical=True)
+    one = {"objective": "binary:logistic", "max_cat_to_onehot": 1}
+    xgboost.train({**settings, **one}, data, TREES).save_model(path)
+    shown = xgboost.DMatrix(as_frame(rows[:N_KEPT]), enable_categorical=True)
+    keep(path, xgboost, rows, xgboost.Booster(model_file=path).predict(shown))
 
 
 def catboost_models(folder: Path) -> None:
