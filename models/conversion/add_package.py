@@ -26,6 +26,9 @@ from models.words import Words
 MOST_REFERENCE_ROWS = 200
 """So many centres are kept with their scores for the check at every start."""
 
+ROWS_WITHOUT_A_VALUE = 5
+"""So many centres are kept a second time without a value, for each feature that may be missing."""
+
 _EVALUATION_WORDS = Path(__file__).with_name("evaluation_words.yaml")
 
 
@@ -211,6 +214,11 @@ def _reference_about_nobody(package: ModelPackage) -> Reference:
     """Give centres with the scores of the model that has just been proven to be the original."""
     rows: Rows = package.background.rows
     chosen = rows[np.unique(np.linspace(0, len(rows) - 1, min(len(rows), MOST_REFERENCE_ROWS)).astype(int))]
+    for position, feature in enumerate(package.card.features):
+        if feature.may_be_missing is not None:
+            without = rows[:ROWS_WITHOUT_A_VALUE].copy()
+            without[:, position] = np.nan
+            chosen = np.concatenate([chosen, without])
     return Reference(rows=chosen, scores=package.model.score(chosen), classes=package.card.outcome_of_class)
 
 
@@ -237,6 +245,8 @@ def _put_in_place(folder: Path, into: Path, card: ModelCard) -> Path | None:
     older = None
     if current.exists():
         older = into / f"{card.slug}@{_version_in(current)}"
+        if older.exists():
+            raise InstalledTwiceError(f"{current} and {older} hold the same version: move one of them away.")
         current.rename(older)
     try:
         folder.rename(current)

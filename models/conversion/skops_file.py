@@ -15,14 +15,18 @@ from models.features import Feature
 
 KNOWN_TYPES = frozenset(
     {
+        "sklearn.calibration._CalibratedClassifier",
+        "sklearn.calibration._SigmoidCalibration",
         "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+        "sklearn.neural_network._stochastic_optimizers.AdamOptimizer",
+        "sklearn.neural_network._stochastic_optimizers.SGDOptimizer",
         "sklearn.tree._tree.Tree",
         # Both stand in the encoder of histogram gradient boosting; another function would be named by itself.
         "functools.partial",
         "sklearn.utils.validation.check_array",
     }
 )
-"""Types that skops asks about and that only hold the numbers of a tree or check a table."""
+"""Types that skops asks about and that only hold numbers or check a table; read in scikit-learn 1.9."""
 
 _OPSETS = {"": 18, "ai.onnx.ml": 3}
 _TABLE, _COLUMNS = "rows", "model_rows"
@@ -74,7 +78,7 @@ def _audited(content: bytes, trusted: Sequence[str]) -> Any:
     unknown = sorted(set(found) - KNOWN_TYPES - set(trusted))
     if unknown:
         raise UnsupportedModelError(
-            f"The file would make objects of types that are not scikit-learn's own: {', '.join(unknown)[:600]}. Only "
+            f"The file would make objects of types that nobody here has looked at: {', '.join(unknown)[:600]}. Only "
             "if you know where each of them comes from and what it does, name it: "
             + " ".join(f"--trust {name}" for name in unknown)[:600]
         )

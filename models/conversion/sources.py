@@ -73,6 +73,8 @@ def read_source(path: Path, card: ModelCard, trusted: Sequence[str] = ()) -> Con
 
 def _converted(path: Path, content: bytes, card: ModelCard, trusted: Sequence[str]) -> ConvertedModel:
     suffix = path.suffix.lower()
+    if path.name.lower() in ("remote.yaml", "remote.yml"):
+        raise UnsupportedModelError("Models that stay on another server (remote.yaml) are not taken in yet.")
     if suffix == ".skops":
         from models.conversion.skops_file import read_skops  # noqa: PLC0415 - needs an optional extra
 

@@ -93,6 +93,9 @@ def test_the_commands_lead_to_an_explained_decision(served: str, checkout: Path,
     assert explanation["model"]["slug"] == "rent_check"
     assert len(explanation["contributions"]) == 4
     assert explanation["text"]["sections"][0]["heading"] in said
+    entry = httpx.get(f"http://127.0.0.1:{port}/en/register/rent_check", timeout=30).text
+    assert "Nobody has yet counted how often the program is right." in entry
+    assert "Last check of quality" not in entry
 
 
 def test_a_command_that_fails_would_be_noticed(checkout: Path, port: int) -> None:

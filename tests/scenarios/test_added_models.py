@@ -1,6 +1,7 @@
 """A model in its library's own file becomes a package that explains, or a sentence and nothing at all."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,14 @@ from tests.unit.models.native_cards import (
 FILES = sorted(path.name.removesuffix(".scores").replace(".cbm", ".json") for path in VECTORS.glob("*.scores"))
 
 
+def scores_file(name: str) -> str:
+    """CatBoost's models stand twice, their scores once."""
+    return name if (VECTORS / f"{name}.scores").exists() else name.replace(".json", ".cbm")
+
+
 def add(folder: Path, name: str, *more: str, **changes: Any) -> Result:
     """Run ``explainer models add`` on a vector; ``changes`` replace the reference's scores or the card's fields."""
-    rows, scores = kept_of(name if (VECTORS / f"{name}.scores").exists() else name.replace(".json", ".cbm"))
+    rows, scores = kept_of(scores_file(name), missing=changes.pop("missing", False))
     folder.mkdir(exist_ok=True)
     reference = changes.pop("scores", score_columns(scores))
     model = changes.pop("model", VECTORS / name)
@@ -54,7 +60,7 @@ def test_a_model_is_added_and_explained(name: str, tmp_path: Path) -> None:
     result = add(tmp_path, name)
     assert result.exit_code == 0, result.exception
     package = load_package(tmp_path / "packages" / "grants")
-    rows, scores = kept_of(name if (VECTORS / f"{name}.scores").exists() else name.replace(".json", ".cbm"))
+    rows, scores = kept_of(scores_file(name))
     assert np.abs(package.model.score(rows) - scores).max() <= package.score_tolerance
     explained = ExplainedModel.prepare(package)
     numbers = explained.numbers_for(from_row(package.card.features, rows[0])).score_numbers
@@ -124,3 +130,38 @@ def test_columns_the_card_does_not_know_are_all_named(tmp_path: Path) -> None:
     features = [{**feature, "name": f"{feature['name']}_x"} for feature in FEATURES]
     table_error = why(add(tmp_path, "lightgbm_two_classes.txt", features=features))
     assert "income, balance, children, district" in table_error
+
+
+MISSING = [
+    "lightgbm_missing.txt", "lightgbm_number.txt", "xgboost_two_classes_binary.ubj", "xgboost_number.json",
+    "xgboost_three_classes.ubj", "catboost_missing.json", "catboost_missing_largest.json",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MISSING)
+def test_missing_values_are_scored_and_explained_as_the_library_does(name: str, tmp_path: Path) -> None:
+    words = {"de": "nicht angegeben", "en": "not stated"}
+    features = [{**one, "may_be_missing": words} if one["name"] == "income" else one for one in FEATURES]
+    result = add(tmp_path, name, missing=True, features=features)
+    assert result.exit_code == 0, result.exception
+    package = load_package(tmp_path / "packages" / "grants")
+    rows, scores = kept_of(scores_file(name), missing=True)
+    without = np.flatnonzero(np.isnan(rows[:, 0]))
+    assert len(without) > 3
+    assert np.abs(package.model.score(rows) - scores).max() <= package.score_tolerance
+    inputs = from_row(package.card.features, rows[without[0]])
+    assert inputs["income"] is None
+    numbers = ExplainedModel.prepare(package).numbers_for(inputs).score_numbers
+    assert numbers is not None
+
+
+def test_missing_values_the_card_does_not_speak_of_are_refused(tmp_path: Path) -> None:
+    assert "'income' is missing" in why(add(tmp_path, "lightgbm_missing.txt", missing=True))
+
+
+def test_a_package_that_stands_twice_is_not_overwritten(tmp_path: Path) -> None:
+    assert add(tmp_path, "lightgbm_two_classes.txt", version="1").exit_code == 0
+    shutil.copytree(tmp_path / "packages" / "grants", tmp_path / "packages" / "grants@1")
+    assert "hold the same version" in why(add(tmp_path, "xgboost_two_classes.json", version="2"))
+    assert load_package(tmp_path / "packages" / "grants").card.version == "1"
+    assert [path.name for path in sorted((tmp_path / "packages").iterdir())] == ["grants", "grants@1"]

@@ -50,18 +50,19 @@ def write_card(path: Path, outcome_part: Mapping[str, Any], **changes: Any) -> P
     return path
 
 
-def kept_of(name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Rows without missing values, and the library's scores."""
+def kept_of(name: str, *, missing: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    """Rows without missing values, or all of them, and the library's scores."""
     kept = json.loads((VECTORS / f"{name}.scores").read_text(encoding="utf-8"))
     rows = np.array([[np.nan if value is None else value for value in row] for row in kept["rows"]])
-    complete = ~np.isnan(rows).any(axis=1)
+    complete = ~np.isnan(rows).any(axis=1) | missing
     return rows[complete], np.array(kept["scores"])[complete]
 
 
 def write_table(path: Path, rows: np.ndarray, more: Mapping[str, Iterable[Any]] | None = None) -> Path:
     """Write rows as a table of people, districts by their names."""
     more = more or {}
-    columns = [*rows[:, :2].T.tolist(), rows[:, 2].astype(int).tolist(), [f"d{int(one)}" for one in rows[:, 3]]]
+    numbers = [["" if np.isnan(one) else one for one in column] for column in rows[:, :2].T.tolist()]
+    columns = [*numbers, rows[:, 2].astype(int).tolist(), [f"d{int(one)}" for one in rows[:, 3]]]
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file)
         writer.writerow([*NAMES, *more])
