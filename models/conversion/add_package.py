@@ -1,6 +1,7 @@
 """Turns a model file, a card and two tables into a package; nothing is kept unless everything has been verified."""
 
 import io
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -105,12 +106,15 @@ def add_package(sources: PackageSources, into: Path) -> AddedPackage:
         evaluation=_evaluation(sources, card),
     )
     made_now = not into.exists()
-    into.mkdir(parents=True, exist_ok=True)
     try:
+        into.mkdir(parents=True, exist_ok=True)
         package, difference, older = _verify_and_place(sources, contents, into)
-    except BaseException:
+    except BaseException as error:
         if made_now:
-            into.rmdir()
+            with suppress(OSError):
+                into.rmdir()
+        if isinstance(error, OSError):
+            raise MalformedPackageError(f"{into} cannot be written: {error.strerror}.") from error
         raise
     return AddedPackage(
         folder=into / card.slug,

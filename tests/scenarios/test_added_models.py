@@ -165,3 +165,9 @@ def test_a_package_that_stands_twice_is_not_overwritten(tmp_path: Path) -> None:
     assert "hold the same version" in why(add(tmp_path, "xgboost_two_classes.json", version="2"))
     assert load_package(tmp_path / "packages" / "grants").card.version == "1"
     assert [path.name for path in sorted((tmp_path / "packages").iterdir())] == ["grants", "grants@1"]
+
+
+def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    into = tmp_path / "file" / "packages"
+    assert f"{into} cannot be written" in why(add(tmp_path, "lightgbm_two_classes.txt", "--into", str(into)))
