@@ -22,7 +22,7 @@ RUN_READY := $(VENV)/.filled-from-requirements.lock
 DEV_READY := $(VENV)/.filled-from-requirements-dev.lock
 PROJECT_READY := $(VENV)/.project-installed
 
-.PHONY: help run test test-long check bench clean-demo assets lock setup setup-dev
+.PHONY: help run test test-long check bench sbom clean-demo assets lock setup setup-dev
 
 help: ## lists these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,13 +42,16 @@ check: setup-dev ## formatting, lint, types, import rules, spelling, templates; 
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/mypy build_assets.py hatch_build.py
+	$(BIN)/mypy build_assets.py build_sbom.py hatch_build.py
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/codespell --skip ./public_pages/static/vendor,./publiccode.yml,./tests/golden
 	$(if $(TEMPLATES),$(BIN)/djlint --lint --profile jinja --ignore $(DJLINT_IGNORES) --quiet $(TEMPLATES))
 
 bench: setup-dev ## runs the benchmarks and prints ratios
 	@$(BIN)/python -m benchmarks.run
+
+sbom: setup ## writes var/sbom.cdx.json: everything the service consists of, with versions, hashes and licences
+	@$(BIN)/python build_sbom.py
 
 clean-demo: ## forgets the demo city, so that the next `make run` makes a new one
 	rm -rf var/demo

@@ -11,6 +11,7 @@ from benchmarks.correctness import compare_correctness
 from benchmarks.counterfactuals import compare_counterfactuals
 from benchmarks.http_service import compare_http
 from benchmarks.linear import compare_linear
+from benchmarks.log import compare_log
 from benchmarks.reliability import compare_reliability
 
 BENCHMARKS: Mapping[str, Callable[[], None]] = {
@@ -21,6 +22,7 @@ BENCHMARKS: Mapping[str, Callable[[], None]] = {
     "counterfactuals": compare_counterfactuals,
     "reliability": compare_reliability,
     "http": compare_http,
+    "log": compare_log,
 }
 NAMES = ", ".join(BENCHMARKS)
 

@@ -21,14 +21,21 @@ from explainer.api.access_log import AccessLog
 from explainer.api.application import api_application
 from explainer.api.body_limit import BodyLimit
 from explainer.api.head_requests import HeadAsGet
+from explainer.api.otlp_spans import OtlpSpans
+from explainer.api.processing_log import ProcessingLog
 from explainer.api.unexpected_errors import WithoutWords
-from explainer.errors import SettingsError
+from explainer.errors import ErasedError, SettingsError
+from explainer.resident_memory import give_back_what_only_the_start_needed
 from explainer.settings import Settings, read_server_key
 from explainer.storage.database import SqlDatabase
-from explainer.transparency_log.key_store import FileKeyStore
+from explainer.transparency_log.erasure_list import ErasureList
+from explainer.transparency_log.key_service_client import read_token
+from explainer.transparency_log.key_store import FileKeyStore, KeyStore, ServiceKeyStore
 from explainer.transparency_log.log_key import load_or_create_log_key
-from explainer.use_cases.decision_vault import Vault
+from explainer.use_cases.decision_vault import SERVICE_KEY_ID, Vault
+from explainer.use_cases.erase import repeat_erasures
 from explainer.use_cases.prepared_models import ModelVersionKey, PreparedModels
+from explainer.use_cases.proof_jobs import ProofJobs
 from explainer.use_cases.publish_register import log_refused_models, register_models
 from explainer.use_cases.records import DecisionFilter
 from explainer.use_cases.service import Service
@@ -41,6 +48,7 @@ from public_pages.pages import mount_pages
 LOG = logging.getLogger("klarbescheid.models")
 
 LOG_KEY_FILE = "log.key"
+ERASURE_LIST = "anchors/erasures.jsonl"
 KEY_STORE_FILE = "keys/subject_keys.db"
 SERVER_KEY_FILE = "server.key"
 TABLE_FOLDER = "tables"
@@ -74,7 +82,7 @@ def build_service(settings: Settings, *, clock: Callable[[], datetime] = utc_now
     database = SqlDatabase(settings.database_url, signer=signer, clock=clock)
     database.migrate()
     database.check_schema()
-    key_store = _key_store(folder / KEY_STORE_FILE, _derived(server_key, "key store"), database)
+    key_store = _key_store(settings, _derived(server_key, "key store"), database)
     installed = GrowingCatalogue(package_folders(settings))
     catalogue = installed.catalogue
     models, refused = prepared_models(settings, catalogue)
@@ -85,11 +93,14 @@ def build_service(settings: Settings, *, clock: Callable[[], datetime] = utc_now
         explained_versions=models,
         refused_versions=refused,
         installed=installed,
-        vault=Vault(key_store, _derived(server_key, "key names"), secrets.token_bytes),
+        vault=Vault(key_store, _derived(server_key, "key names"), os.urandom, erased_at=database.erased_at),
+        erasures=ErasureList(settings.erasure_list_file or folder / ERASURE_LIST),
         server_key=_derived(server_key, "access codes"),
         log_vkey=signer.vkey,
         clock=clock,
+        proof_jobs=ProofJobs(settings.proof_seconds),
     )
+    repeat_erasures(service)
     models.on_refusal = partial(log_refused_models, service)
     register_models(service)
     return service
@@ -137,18 +148,27 @@ def application_of(service: Service) -> ASGIApp:
         # What exists now lives as long as the process: the collector need not look at it again.
         gc.collect()
         gc.freeze()
+        give_back_what_only_the_start_needed()
+        if service.proof_jobs is not None:
+            service.proof_jobs.start()
         watching = asyncio.create_task(_watch_models(service))
         yield
         watching.cancel()
         with suppress(asyncio.CancelledError):
             await watching
         gc.unfreeze()
+        if service.proof_jobs is not None:
+            service.proof_jobs.close()
         service.database.dispose()
 
     app = api_application(service, lifespan=lifespan)
     mount_pages(app, service)
     app.add_middleware(BodyLimit, max_bytes=service.settings.max_body_bytes)
     app.add_middleware(HeadAsGet)
+    endpoint, activity_id = service.settings.traces_endpoint, service.settings.processing_activity_id
+    if endpoint is not None and activity_id is not None:
+        spans = OtlpSpans(endpoint, activity_id)
+        app.add_middleware(ProcessingLog, spans=spans, required=service.settings.traces_required)
     app.add_middleware(AccessLog)
     return WithoutWords(app)
 
@@ -178,9 +198,12 @@ def package_folders(settings: Settings) -> list[Path]:
     return folders
 
 
-def _key_store(path: Path, master_key: bytes, database: SqlDatabase) -> FileKeyStore:
+def _key_store(settings: Settings, master_key: bytes, database: SqlDatabase) -> KeyStore:
     with database.reading() as work:
         has_decisions = work.decisions.count(DecisionFilter()) > 0
+    if settings.key_service_url is not None:
+        return _keys_at_service(settings, settings.key_service_url, master_key, has_decisions=has_decisions)
+    path = settings.data_folder / KEY_STORE_FILE
     if has_decisions and not path.exists():
         raise SettingsError(
             f"The key store {path} is missing, but the database holds decisions sealed under its keys. Put its backup "
@@ -188,6 +211,24 @@ def _key_store(path: Path, master_key: bytes, database: SqlDatabase) -> FileKeyS
         )
     path.parent.mkdir(exist_ok=True, mode=0o700)
     return FileKeyStore(path, master_key=master_key, random_bytes=secrets.token_bytes)
+
+
+def _keys_at_service(settings: Settings, url: str, master_key: bytes, *, has_decisions: bool) -> KeyStore:
+    if settings.key_service_token_file is None:
+        raise SettingsError(
+            "EXPLAINER_KEY_SERVICE_TOKEN_FILE: missing. It names the file with the key service's token."
+        )
+    token = read_token(settings.key_service_token_file)
+    store = ServiceKeyStore(url, token, master_key=master_key, random_bytes=secrets.token_bytes)
+    if has_decisions:
+        try:
+            store.get(SERVICE_KEY_ID)
+        except ErasedError as error:
+            raise SettingsError(
+                f"The key service at {url} does not hold the keys of this database. Put its backup back; with an empty "
+                "one every decision would look erased."
+            ) from error
+    return store
 
 
 def _server_key(settings: Settings) -> bytes:

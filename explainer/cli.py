@@ -5,19 +5,34 @@ import logging
 import os
 import secrets
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 import uvicorn
+from rich.console import Console
+from rich.progress import Progress
 
+from explainer.api.access_log import write_lines_as_they_are
 from explainer.app import LOG_KEY_FILE, build_service, create_app, package_folders, prepared_models
-from explainer.errors import SettingsError, VerificationError
+from explainer.erasure_commands import add_erasure_commands
+from explainer.errors import SettingsError
+from explainer.key_service_command import key_service
 from explainer.model_commands import models_app
 from explainer.settings import Settings, load_settings
 from explainer.transparency_log.log_key import load_or_create_log_key
-from explainer.transparency_log.verify import fetcher_for, verify_log
+from explainer.transparency_log.verify import (
+    NotVerifiedError,
+    fetcher_for,
+    is_bundle,
+    opener_for,
+    verify_bundle,
+    verify_log,
+)
 from explainer.use_cases.grant_access import add_case_system, add_staff
+from explainer.use_cases.replay_explanation import ids_to_replay, replay_explanation
+from explainer.use_cases.write_bundle import write_bundle
 from models.catalogue import Catalogue
 from models.errors import KlarbescheidError
 
@@ -29,6 +44,8 @@ app.add_typer(models_app, name="models")
 app.add_typer(log_app, name="log")
 app.add_typer(staff_app, name="staff")
 app.add_typer(case_system_app, name="case-system")
+add_erasure_commands(app)
+app.command()(key_service)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
@@ -66,6 +83,7 @@ def serve() -> None:
     """Serve the city's installation; settings come from EXPLAINER_* (docs/reference/settings.md)."""
     settings = _settings()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    write_lines_as_they_are()
     uvicorn.run(create_app(settings), host=settings.host, port=settings.port, access_log=False, server_header=False)
 
 
@@ -86,6 +104,29 @@ def migrate() -> None:
     """Bring the database up to date and publish the register, without serving."""
     service = build_service(_settings().model_copy(update={"load_models": "at_start"}))
     typer.echo(f"Ready. Usable models: {', '.join(sorted(service.usable_packages)) or 'none'}.")
+
+
+@app.command()
+def replay(
+    ids: Annotated[list[str], typer.Argument(help="Numbers of explanations, or references of decisions.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Check stored explanations: their bytes against the log, exactly, and their numbers against the stored model."""
+    service = build_service(_settings())
+    wanted = dict.fromkeys(found for one in ids for found in ids_to_replay(service, one))
+    replays = [replay_explanation(service, one) for one in wanted]
+    if as_json:
+        typer.echo(json.dumps([{**asdict(one), "holds": one.holds} for one in replays]))
+    else:
+        for one in replays:
+            typer.echo(f"{one.id}: {'holds' if one.holds else 'DOES NOT HOLD'}")
+            for finding in one.findings:
+                typer.echo(f"  {finding.check}: {finding.sentence}")
+            typer.echo(f"  engine: {one.engine_then or 'none'} then, {one.engine_now or 'none'} now")
+            typer.echo(f"  templates: {one.texts_then or 'not noted'} then, {one.texts_now} now")
+    if not all(one.holds for one in replays):
+        raise typer.Exit(1)
 
 
 @models_app.command("check")
@@ -112,7 +153,7 @@ def check_models(slugs: Annotated[list[str] | None, typer.Argument()] = None, *,
 @log_app.command("verify")
 def verify(
     address: Annotated[
-        str | None, typer.Argument(help="Address or folder of the log; this installation's own when left out.")
+        str | None, typer.Argument(help="Address, folder or bundle of the log; this installation's own when left out.")
     ] = None,
     vkey: Annotated[
         str | None, typer.Argument(help="Public key of the log; this installation's own when left out.")
@@ -131,13 +172,42 @@ def verify(
     key = vkey or _own_vkey()
     try:
         verified = verify_log(fetcher_for(place, token=token), key, old_checkpoint)
-    except VerificationError as error:
+        open_file = opener_for(place)
+        files = verify_bundle(open_file, key) if open_file is not None and is_bundle(open_file) else 0
+    except NotVerifiedError as error:
         typer.echo(json.dumps({"ok": False, "problem": str(error)}) if as_json else f"NOT VERIFIED: {error}")
         raise typer.Exit(1) from error
     if as_json:
         typer.echo(json.dumps({"ok": True, "tree_size": verified.tree_size, "root_hash": verified.root_hash.hex()}))
     else:
         typer.echo(f"Verified: all {verified.tree_size} entries are in the tree that the checkpoint signs.")
+        if files:
+            typer.echo(f"Verified: the {files} files of the bundle, its receipts and its disclosed values.")
+
+
+@log_app.command("bundle")
+def bundle(
+    out: Annotated[Path, typer.Argument(help="The zip file to write.")],
+    disclose: Annotated[
+        list[int] | None, typer.Option(help="Position of an entry whose sealed part is disclosed; may be repeated.")
+    ] = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Write the whole log as a zip file that auditors check without us; that it was written is logged."""
+    service = build_service(_settings())
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("Writing the log")
+        written = write_bundle(
+            service,
+            out,
+            disclose=disclose or (),
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    if as_json:
+        typer.echo(json.dumps({"file": str(out), **asdict(written)}))
+    else:
+        typer.echo(f"{out} holds all {written.tree_size} entries in {written.files} files.")
 
 
 @log_app.command("vkey")

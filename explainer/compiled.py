@@ -10,11 +10,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-import numba
 import numpy as np
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
+
+from explainer.numba_alone import intrinsic, numba, types
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -118,19 +117,17 @@ def _fetch_soon(_typing_context: Any, array: Any, _position: Any) -> Any:
     return types.void(array, types.int64), generate
 
 
-_intrinsic: Any = intrinsic  # what it returns is called with other arguments than what it takes
-
-lowest_bit: Callable[[np.uint64], np.uint64] = _intrinsic(_lowest_bit)
+lowest_bit: Callable[[np.uint64], np.uint64] = intrinsic(_lowest_bit)
 """In compiled functions only: position of the lowest bit that is set; 64 if none is."""
 
-number_of_bits: Callable[[np.uint64], np.uint64] = _intrinsic(_number_of_bits)
+number_of_bits: Callable[[np.uint64], np.uint64] = intrinsic(_number_of_bits)
 """In compiled functions only: how many bits are set."""
 
-low_half: Callable[[np.uint64], np.int64] = _intrinsic(_low_half)
+low_half: Callable[[np.uint64], np.int64] = intrinsic(_low_half)
 """In compiled functions only: the lower 32 bits as a signed number."""
 
-single_of_low_half: Callable[[np.uint64], np.float32] = _intrinsic(_single_of_low_half)
+single_of_low_half: Callable[[np.uint64], np.float32] = intrinsic(_single_of_low_half)
 """In compiled functions only: the lower 32 bits as a floating-point number of single precision."""
 
-fetch_soon: Callable[[Any, int], None] = _intrinsic(_fetch_soon)
+fetch_soon: Callable[[Any, int], None] = intrinsic(_fetch_soon)
 """In compiled functions only: ask for a place of a one-dimensional array before it is read; any position is safe."""

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic, models, register_model
+
+from explainer.numba_alone import extending, intrinsic, types
 
 LANES = 8
 
@@ -21,28 +21,22 @@ Typed = tuple[Any, Any]
 """What numba asks of an operation: its signature, and what generates it."""
 
 
-class _EightWords(types.Type):
-    pass
+_EightWords: Any = type("_EightWords", (types.Type,), {})
+_EightNumbers: Any = type("_EightNumbers", (types.Type,), {})
+EIGHT_WORDS, EIGHT_NUMBERS = _EightWords("EightWords"), _EightNumbers("EightNumbers")
 
 
-class _EightNumbers(types.Type):
-    pass
+def _kept_as(vector: ir.VectorType) -> Any:
+    primitive = extending.models.PrimitiveModel
+
+    def keep_as(self: Any, manager: Any, kind: Any) -> None:
+        primitive.__init__(self, manager, kind, vector)
+
+    return type("_Model", (primitive,), {"__init__": keep_as})
 
 
-EIGHT_WORDS: Any = _EightWords("EightWords")
-EIGHT_NUMBERS: Any = _EightNumbers("EightNumbers")
-
-
-def _kept_as(vector: ir.VectorType) -> type:
-    class _Model(models.PrimitiveModel):
-        def __init__(self, manager: Any, kind: Any) -> None:
-            super().__init__(manager, kind, vector)  # type: ignore[no-untyped-call]
-
-    return _Model
-
-
-register_model(_EightWords)(_kept_as(_WORDS))
-register_model(_EightNumbers)(_kept_as(_NUMBERS))
+extending.register_model(_EightWords)(_kept_as(_WORDS))
+extending.register_model(_EightNumbers)(_kept_as(_NUMBERS))
 
 
 def _vector_of(kind: Any) -> ir.VectorType:
@@ -215,72 +209,71 @@ def _word_of(_context: Any, _words: Any, position: Any) -> Typed:
     return types.uint64(EIGHT_WORDS, position), generate
 
 
-_intrinsic: Any = intrinsic  # what it returns is called with other arguments than what it takes
 _with_literal: Any = intrinsic(prefer_literal=True)
 
-load: Callable[[Any, Any], Any] = _intrinsic(_load)
+load: Callable[[Any, Any], Any] = intrinsic(_load)
 """Eight places of an array of words or numbers, from a position on."""
 
-load_pair: Callable[[Any, Any], Any] = _intrinsic(_load_pair)
+load_pair: Callable[[Any, Any], Any] = intrinsic(_load_pair)
 """Two words of an array, four times side by side."""
 
-store: Callable[[Any, Any, Any], None] = _intrinsic(_store)
+store: Callable[[Any, Any, Any], None] = intrinsic(_store)
 """Write eight words or numbers into an array, from a position on."""
 
-spread: Callable[[Any], Any] = _intrinsic(_spread)
+spread: Callable[[Any], Any] = intrinsic(_spread)
 """One word or number in all lanes."""
 
-both: Callable[[Any, Any], Any] = _intrinsic(_of_two_words(lambda builder, one, other: builder.and_(one, other)))
+both: Callable[[Any, Any], Any] = intrinsic(_of_two_words(lambda builder, one, other: builder.and_(one, other)))
 """Bits that are in both."""
 
-either: Callable[[Any, Any], Any] = _intrinsic(_of_two_words(lambda builder, one, other: builder.or_(one, other)))
+either: Callable[[Any, Any], Any] = intrinsic(_of_two_words(lambda builder, one, other: builder.or_(one, other)))
 """Bits that are in one or the other."""
 
-without: Callable[[Any, Any], Any] = _intrinsic(
+without: Callable[[Any, Any], Any] = intrinsic(
     _of_two_words(lambda builder, one, other: builder.and_(one, builder.not_(other)))
 )
 """Bits of the first that are not in the second."""
 
-add: Callable[[Any, Any], Any] = _intrinsic(_of_two_words(lambda builder, one, other: builder.add(one, other)))
+add: Callable[[Any, Any], Any] = intrinsic(_of_two_words(lambda builder, one, other: builder.add(one, other)))
 """Sums of whole numbers, lane by lane."""
 
-equal: Callable[[Any, Any], Any] = _intrinsic(_of_two_words(_equal))
+equal: Callable[[Any, Any], Any] = intrinsic(_of_two_words(_equal))
 """All bits in the lanes whose words are the same, none in the others."""
 
-counts: Callable[[Any], Any] = _intrinsic(_counts)
+counts: Callable[[Any], Any] = intrinsic(_counts)
 """How many bits each word has, as whole numbers."""
 
-as_numbers: Callable[[Any], Any] = _intrinsic(_as_numbers)
+as_numbers: Callable[[Any], Any] = intrinsic(_as_numbers)
 """Whole numbers as floating-point numbers."""
 
-multiply: Callable[[Any, Any], Any] = _intrinsic(_multiply)
+multiply: Callable[[Any, Any], Any] = intrinsic(_multiply)
 """Products, lane by lane."""
 
-multiply_add: Callable[[Any, Any, Any], Any] = _intrinsic(_multiply_add)
+multiply_add: Callable[[Any, Any, Any], Any] = intrinsic(_multiply_add)
 """First times second plus third, lane by lane."""
 
-total: Callable[[Any], Any] = _intrinsic(_total)
+total: Callable[[Any], Any] = intrinsic(_total)
 """Sum of all eight numbers, always in the same order."""
 
-some: Callable[[Any], Any] = _intrinsic(_some)
+some: Callable[[Any], Any] = intrinsic(_some)
 """1 if any bit is set in any lane, else 0."""
 
-one_lane: Callable[[Any], Any] = _intrinsic(_lanes_where("==", [*range(LANES)]))
+one_lane: Callable[[Any], Any] = intrinsic(_lanes_where("==", [*range(LANES)]))
 """All bits in the lane of that number."""
 
-pair_of_lanes: Callable[[Any], Any] = _intrinsic(_lanes_where("==", [lane // 2 for lane in range(LANES)]))
+pair_of_lanes: Callable[[Any], Any] = intrinsic(_lanes_where("==", [lane // 2 for lane in range(LANES)]))
 """All bits in both lanes of the pair of that number."""
 
-lanes_below: Callable[[Any], Any] = _intrinsic(_lanes_where("<", [*range(LANES)]))
+lanes_below: Callable[[Any], Any] = intrinsic(_lanes_where("<", [*range(LANES)]))
 """All bits in the lanes before that number."""
 
-keep: Callable[[Any, Any], Any] = _intrinsic(_masked(opposite=False))
+keep: Callable[[Any, Any], Any] = intrinsic(_masked(opposite=False))
 """Numbers in the lanes given, zero in the others."""
 
-clear: Callable[[Any, Any], Any] = _intrinsic(_masked(opposite=True))
+clear: Callable[[Any, Any], Any] = intrinsic(_masked(opposite=True))
 """Zero in the lanes given, numbers in the others."""
 
-push_pair: Callable[[Any, Any], Any] = _intrinsic(
+push_pair: Callable[[Any, Any], Any] = intrinsic(
     _of_two_words(lambda builder, before, words: _shuffled(builder, before, words, [6, 7, 8, 9, 10, 11, 12, 13]))
 )
 """Words moved up by a pair; the last pair of what stands before them comes first."""
@@ -288,7 +281,7 @@ push_pair: Callable[[Any, Any], Any] = _intrinsic(
 repeat_pair: Callable[[Any, int], Any] = _with_literal(_repeat_pair)
 """One of four pairs, four times side by side."""
 
-join_pairs: Callable[[Any], Any] = _intrinsic(_join_pairs)
+join_pairs: Callable[[Any], Any] = intrinsic(_join_pairs)
 """Bits that are in any of the four pairs, four times side by side."""
 
 word_of: Callable[[Any, int], Any] = _with_literal(_word_of)

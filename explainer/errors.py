@@ -6,12 +6,14 @@
     ├─ InvalidInputError                 the caller can mend it: every problem at once (models.errors)
     ├─ NotFoundError                     DecisionNotFoundError, ExplanationNotFoundError, RegisterEntryNotFoundError,
     │                                    LogTileNotFoundError
-    ├─ ConflictError                     IdempotencyConflictError, ScoreMismatchError, TransitionNotAllowedError
+    ├─ ConflictError                     IdempotencyConflictError, ScoreMismatchError, TransitionNotAllowedError,
+    │                                    ErasureForbiddenError
     ├─ AccessRefusedError                BadAccessCodeError, NotSignedInError, NotAllowedError, CsrfError
     ├─ UntrustworthyExplanationError     AdditivityError, CounterfactualError, ChecklistError: we refuse to show it
     ├─ ModelUnusableError                the city's data officer can mend it (models.errors)
     ├─ VerificationError                 proofs, signatures and formats that do not hold
     ├─ SealingError                      ErasedError
+    ├─ TracesNotTakenError               the collector did not acknowledge; ask again
     ├─ LogIntegrityError                 fatal: stop appending, page someone
     └─ SettingsError                     the administrator can mend it before start
 
@@ -19,7 +21,7 @@ HTTP status and page text are decided in two tables at the edge: ``explainer/api
 ``public_pages/error_pages.py``.
 """
 
-from datetime import date
+from datetime import date, datetime
 from typing import ClassVar
 
 from models.errors import KlarbescheidError
@@ -77,6 +79,12 @@ class TransitionNotAllowedError(ConflictError):
     """The decision is not in a state that allows this step."""
 
     code: ClassVar[str] = "transition_not_allowed"
+
+
+class ErasureForbiddenError(ConflictError):
+    """A law demands that the data be kept for now; the sentence names it."""
+
+    code: ClassVar[str] = "erasure_forbidden"
 
 
 class AccessRefusedError(KlarbescheidError):
@@ -205,9 +213,27 @@ class SealingError(KlarbescheidError):
 
 
 class ErasedError(SealingError):
-    """The key was destroyed: the data is erased, the proof remains."""
+    """The key was destroyed: the data is erased, the proof remains.
+
+    Attributes:
+        erased_at: When; None where that is not known.
+    """
 
     code: ClassVar[str] = "erased"
+    erased_at: datetime | None = None
+
+    @classmethod
+    def on(cls, erased_at: datetime) -> "ErasedError":
+        """The error for data of which it is known when (UTC) they were erased."""
+        error = cls(f"The data were erased on {erased_at.date()}; the log still proves what was recorded.")
+        error.erased_at = erased_at
+        return error
+
+
+class TracesNotTakenError(KlarbescheidError):
+    """The collector of traces did not acknowledge what was done with a person's data."""
+
+    code: ClassVar[str] = "traces_not_taken"
 
 
 class LogIntegrityError(KlarbescheidError):

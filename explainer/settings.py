@@ -5,6 +5,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -48,6 +49,24 @@ class Settings(BaseModel):
         description="File with 32 random bytes in Base64 that protects access codes and stored keys; "
         "made in the demo, required everywhere else. Keep a copy apart from the database.",
     )
+    key_service_url: str | None = Field(
+        default=None,
+        description="Address of a key service (`explainer key-service`), where several machines serve one city; "
+        "the key store is a file in the data folder when empty.",
+    )
+    key_service_token_file: Path | None = Field(
+        default=None, description="File with the token of the key service, mode 0600."
+    )
+    retention_days: int = Field(
+        default=400,
+        ge=183,
+        description="After how many days `explainer retention` erases the data of a decision; the law demands 183.",
+    )
+    erasure_list_file: Path | None = Field(
+        default=None,
+        description="List of what was erased, so that a restored copy brings nobody back; put it on another volume. "
+        "anchors/erasures.jsonl in the data folder when empty.",
+    )
     demo: bool = Field(default=False, description="Demo city: makes its own secrets and publishes its log entries.")
     public_log_entries: bool = Field(
         default=False, description="Whether anyone may read log entries (always in the demo); else auditors only."
@@ -69,6 +88,25 @@ class Settings(BaseModel):
         ge=0,
         description="How often a running service looks for model packages that were added, in seconds; 0 for never. "
         "They are verified before they are used.",
+    )
+    traces_endpoint: str | None = Field(
+        default=None,
+        description="Where one OpenTelemetry span for each processing of a person's data is sent (OTLP over HTTP), "
+        "such as https://collector.example/v1/traces; off when empty. Needs the extra `traces`.",
+    )
+    processing_activity_id: str | None = Field(
+        default=None,
+        description="Address (URI) of this processing in the city's register; required with traces_endpoint.",
+    )
+    traces_required: bool = Field(
+        default=False, description="Whether an answer is withheld while the collector does not acknowledge its traces."
+    )
+    proof_seconds: float = Field(
+        default=10.0,
+        ge=0,
+        le=600,
+        description="How long it is tried, in the background, to prove that no change would have helped a person; "
+        "0 switches this off.",
     )
     default_language: Literal["de", "en"] = Field(default="de", description="Language where the reader states none.")
 
@@ -115,6 +153,7 @@ def load_settings(environment: Mapping[str, str]) -> Settings:
         raise SettingsError("The settings cannot be used:\n" + "\n".join(problems)) from error
     if not settings.demo:
         problems += _problems_outside_the_demo(settings)
+    problems += _problems_with_traces(settings)
     if problems:
         raise SettingsError("The settings cannot be used:\n" + "\n".join(problems))
     return settings
@@ -140,6 +179,19 @@ def _problems_outside_the_demo(settings: Settings) -> list[str]:
         problems.append("EXPLAINER_CITY_NAME: give the name of your city; this one stands for the demo.")
     if settings.base_url == defaults.base_url:
         problems.append("EXPLAINER_BASE_URL: give the public address of the service; letters and the log name it.")
+    return problems
+
+
+def _problems_with_traces(settings: Settings) -> list[str]:
+    endpoint, activity = settings.traces_endpoint, settings.processing_activity_id
+    if endpoint is None:
+        return []
+    problems = []
+    here = urlsplit(endpoint).hostname in {"127.0.0.1", "localhost", "::1"}
+    if not endpoint.startswith("https://") and not (here and endpoint.startswith("http://")):
+        problems.append("EXPLAINER_TRACES_ENDPOINT: traces leave this machine over https:// only.")
+    if activity is None or not urlsplit(activity).scheme:
+        problems.append("EXPLAINER_PROCESSING_ACTIVITY_ID: give the URI of this processing in the city's register.")
     return problems
 
 

@@ -55,12 +55,15 @@ class Encoding:
         feature_of_column: Shape (n_columns,): the raw feature each column depends on, and no other.
         preprocessing: Makes the first columns; none where they are the raw features themselves.
         memberships: The last columns, made from the first.
+        ordered: Raw features of which a larger 32-bit number never gives some column a larger value and another time a
+            smaller one: on their way numbers are only moved and scaled.
     """
 
     n_features: int
     feature_of_column: NDArray[np.int32]
     preprocessing: Preprocessing | None = None
     memberships: tuple[Membership, ...] = ()
+    ordered: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         self.feature_of_column.flags.writeable = False

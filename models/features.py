@@ -83,6 +83,8 @@ class Feature(BaseModel):
     Attributes:
         name: Stable English identifier, e.g. ``income_eur_month``.
         label: Noun as the person reads it, e.g. "Your monthly rent without heating".
+        public_label: The same as the public and staff read it, e.g. "Monthly rent without heating"; needed where the
+            label speaks to the person.
         kind: What values look like.
         unit: As printed behind the value, e.g. "euros a month" or "of 7"; none where the label says it.
         unit_one: As printed behind the value 1, where the language then wants another word.
@@ -91,6 +93,7 @@ class Feature(BaseModel):
         maximum: Highest value the model may be asked about; none means no limit.
         categories: All values of a category, in the order the model numbers them from 0.
         source: Where the value comes from, e.g. "your application".
+        public_source: The same as the public and staff read it; needed where the source speaks to the person.
         actionable: How a person could change it; none where advice to change it would be absurd.
         disputable: Whether the value could be wrong, so that the person may ask for its correction.
         protected: Whether it is a trait that must never be proposed as a change.
@@ -102,6 +105,7 @@ class Feature(BaseModel):
 
     name: FeatureName
     label: Words
+    public_label: Words | None = Field(default=None, exclude_if=lambda label: label is None)
     kind: Literal["number", "integer", "category", "boolean"]
     unit: Words | None = None
     unit_one: Words | None = None
@@ -110,10 +114,19 @@ class Feature(BaseModel):
     maximum: float | None = None
     categories: tuple[Category, ...] = ()
     source: Words
+    public_source: Words | None = Field(default=None, exclude_if=lambda source: source is None)
     actionable: Actionable | None = None
     disputable: bool = True
     protected: bool = False
     may_be_missing: MissingValue | None = Field(default=None, exclude_if=lambda missing: missing is None)
+
+    def label_for_all(self, language: str) -> str:
+        """The label where nobody is spoken to: in the register and for staff."""
+        return (self.public_label or self.label).in_language(language)
+
+    def source_for_all(self, language: str) -> str:
+        """The source where nobody is spoken to: in the register and for staff."""
+        return (self.public_source or self.source).in_language(language)
 
     def unit_for(self, number: float, language: str) -> str | None:
         """The unit as printed behind a number, in one language; None where there is none."""
@@ -127,6 +140,7 @@ class Feature(BaseModel):
             *self._category_problems(),
             *self._actionable_problems(),
             *self._missing_problems(),
+            *self._address_problems(),
         ]
         if problems:
             raise ValueError("; ".join(problems))
@@ -148,6 +162,22 @@ class Feature(BaseModel):
         if len(set(values)) != len(values):
             return ["a category is listed twice"]
         return []
+
+    def _address_problems(self) -> list[str]:
+        problems = []
+        for name, own, public in (
+            ("label", self.label, self.public_label),
+            ("source", self.source, self.public_source),
+        ):
+            word = (public or own).addressing
+            if word is not None and public is None:
+                problems.append(
+                    f"the {name} speaks to the person ('{word}'), but the register and staff read it, too: write "
+                    f"'public_{name}' with words that speak to nobody"
+                )
+            elif word is not None:
+                problems.append(f"'public_{name}' speaks to the person ('{word}'), but everybody reads it")
+        return problems
 
     def _missing_problems(self) -> list[str]:
         if self.may_be_missing is None or self.may_be_missing.sent_as is None:

@@ -276,6 +276,7 @@ def read_forest(onnx_bytes: bytes, features: Sequence[Feature] | Sequence[str] |
             feature_of_column=np.array([*owners, *more], dtype=np.int32),
             preprocessing=preprocessing,
             memberships=columns.memberships,
+            ordered=frozenset() if preprocessing is None else provenance.ordered_features(),
         )
     several = outputs.n_outputs > 1
     return Forest(

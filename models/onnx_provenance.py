@@ -75,6 +75,21 @@ class Provenance(CellProvenance):
                 bent.append(graph_input.name)
         return owners.difference(*(self.known[tensor].ravel().tolist() for tensor in bent))
 
+    def ordered_features(self) -> frozenset[int]:
+        """Say which raw features' order all columns keep or turn around, among values that are 32-bit numbers.
+
+        They are only moved and scaled, each step is rounded, and rounding keeps an order. Inputs of other kinds than
+        32-bit numbers are left out: they tell values apart that are the same 32-bit number.
+
+        Returns:
+            Their positions.
+        """
+        ordered = self.straight_features(frozenset())
+        for graph_input in self._graph.inputs:
+            if graph_input.element_type != TensorProto.FLOAT:
+                ordered -= frozenset(self.known[graph_input.name].ravel().tolist())
+        return ordered
+
     def _keeps_lines_straight(self, node: NodeProto) -> bool:
         changing = [place for place, name in enumerate(node.input) if name not in self._graph.constants]
         if node.op_type in ("Add", "Sub", "Mul"):

@@ -14,6 +14,9 @@ MAX_BYTES = 1_000_000
 MAX_DEPTH = 100
 """Deeper nested files are refused."""
 
+SAFE_LOADER: type[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml, where PyYAML was built with it: ten times as fast as PyYAML's own reader."""
+
 _OPENING = (
     yaml.FlowSequenceStartToken,
     yaml.FlowMappingStartToken,
@@ -64,8 +67,8 @@ def read_yaml(content: bytes, name: str) -> YamlDocument:
     try:
         text = content.decode("utf-8")
         _refuse_surprises(text, name)
-        root = yaml.compose(text, yaml.SafeLoader)
-        data = yaml.safe_load(text)
+        root = yaml.compose(text, SAFE_LOADER)
+        data = None if root is None else yaml.SafeLoader("").construct_document(root)
     except yaml.MarkedYAMLError as error:
         line = 1 if error.problem_mark is None else error.problem_mark.line + 1
         raise MalformedPackageError(f"{name} is not valid YAML, line {line}: {error.problem}.") from error
@@ -82,7 +85,7 @@ def read_yaml(content: bytes, name: str) -> YamlDocument:
 
 def _refuse_surprises(text: str, name: str) -> None:
     depth = 0
-    for token in yaml.scan(text, yaml.SafeLoader):
+    for token in yaml.scan(text, SAFE_LOADER):
         if isinstance(token, yaml.AliasToken):
             # A few lines of aliases can stand for billions of values; a card has no use for them.
             raise MalformedPackageError(f"{name} uses a YAML alias: write the text out instead.")

@@ -46,10 +46,10 @@ def data_rows(decision: Decision, card: ModelCard | None, language: Language) ->
     rows = []
     for name in ordered:
         feature, provenance = features.get(name), private.sources.get(name)
-        source = provenance.source if provenance else feature.source(language) if feature else ""
+        source = provenance.source if provenance else feature.source_for_all(language) if feature else ""
         rows.append(
             DecisionDataRow(
-                label=feature.label(language) if feature else name,
+                label=feature.label_for_all(language) if feature else name,
                 name=name,
                 value=words.value(feature, private.inputs[name]) if feature else str(private.inputs[name]),
                 source=source,

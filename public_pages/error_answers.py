@@ -1,12 +1,13 @@
 """Answers a page request that failed with a page from the table in ``error_pages``."""
 
 import logging
+from dataclasses import replace
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from explainer.errors import NotSignedInError, UntrustworthyExplanationError
+from explainer.errors import ErasedError, NotSignedInError, UntrustworthyExplanationError
 from models.errors import KlarbescheidError
 from public_pages.error_pages import HTTP_ERRORS, UNEXPECTED, PageError, page_error_for
 from public_pages.language_negotiation import without_language
@@ -38,7 +39,10 @@ def refusal_answer(renderer: PageRenderer, request: Request, error: Klarbescheid
     if found.status >= SERVER_ERROR:
         # Without the exception: its words may quote what a person sent.
         _LOGGER.error("page refused: %s", error.code)
-    return error_answer(renderer, request, found)
+    context = error_context(renderer, request, found)
+    if isinstance(error, ErasedError):
+        context = replace(context, erased_at=error.erased_at)
+    return error_answer(renderer, request, found, context)
 
 
 def error_answer(

@@ -25,6 +25,7 @@ from explainer.errors import (
     ScoreMismatchError,
     SealingError,
     SettingsError,
+    TracesNotTakenError,
     TransitionNotAllowedError,
     UntrustworthyExplanationError,
     VerificationError,
@@ -192,6 +193,9 @@ PAGE_ERRORS: Mapping[type[KlarbescheidError], PageError] = {
             message("The log contradicts itself. So we record nothing and explain nothing until it is repaired."),
             message("The city is informed."),
         ),
+    ),
+    TracesNotTakenError: PageError(
+        503, message("The service cannot answer now"), (message("Please try again in a moment."),)
     ),
     SettingsError: _NOT_SET_UP,
     MissingAssetsError: _NOT_SET_UP,

@@ -1,7 +1,7 @@
 """What each template sees: one documented frozen dataclass per template, and nothing else.
 
 A template's variables are exactly the fields of its context. A test holds both to each other. Pages for staff have
-theirs in ``staff_page_contexts``.
+theirs in ``staff_page_contexts`` and ``audit_page_contexts``.
 """
 
 from dataclasses import dataclass
@@ -11,10 +11,11 @@ from typing import ClassVar
 from explainer.explanations.document import ExplanationDocument
 from explainer.use_cases.log_receipt import LogReceipt
 from explainer.use_cases.read_register import PublishedEntry, PublishedVersion
+from public_pages.audit_page_contexts import AuditPage, LogEntryPage
 from public_pages.explanation_view import FactorBar
 from public_pages.page_frame import ContactPoint, FieldProblem, TemplateContext
 from public_pages.register_view import WhatWeighs
-from public_pages.staff_page_contexts import AuditPage, DecisionCasePage, DecisionListPage, SignInPage
+from public_pages.staff_page_contexts import DecisionCasePage, DecisionListPage, SignInPage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,6 +141,7 @@ class ErrorPage(TemplateContext):
         sentences: Translated sentences: what happened and what to do.
         contact: Office that answers instead, or None.
         answer_by: Until when it answers, or None.
+        erased_at: When the data were erased, or None.
         way_on: Path of the page that helps on.
         way_on_label: Translated text of the link there.
     """
@@ -150,6 +152,7 @@ class ErrorPage(TemplateContext):
     sentences: tuple[str, ...]
     contact: ContactPoint | None = None
     answer_by: date | None = None
+    erased_at: datetime | None = None
     way_on: str = "/"
     way_on_label: str = ""
 
@@ -164,6 +167,7 @@ CONTEXTS: tuple[type[TemplateContext], ...] = (
     DecisionListPage,
     DecisionCasePage,
     AuditPage,
+    LogEntryPage,
     AboutPage,
     PrivacyPage,
     AccessibilityPage,

@@ -24,6 +24,11 @@ def day(value: date | datetime, language: Language) -> str:
     return format_date(value, format="d. MMMM y" if language == "de" else "d MMMM y", locale=_LOCALES[language])
 
 
+def iso_day(value: str, language: Language) -> str:
+    """Write the day of a moment that comes as ISO 8601 text."""
+    return day(datetime.fromisoformat(value), language)
+
+
 def clock_time(value: datetime, language: Language) -> str:
     """Write a time of day, such as ``14:35 Uhr``."""
     written = format_time(value.astimezone(CITY_TIME), format="HH:mm", locale=_LOCALES[language])
@@ -82,6 +87,7 @@ def filters(language: Language) -> Mapping[str, Callable[..., Any]]:
 
     named: Mapping[str, Callable[..., str]] = {
         "day": day,
+        "iso_day": iso_day,
         "clock_time": clock_time,
         "moment": moment,
         "number": number,

@@ -117,7 +117,7 @@ def what_weighs(entry: RegisterEntry, language: Language) -> WhatWeighs | None:
         influences=tuple(
             FeatureInfluence(
                 feature=one.feature,
-                label=features[one.feature].label(language),
+                label=features[one.feature].label_for_all(language),
                 strength=one.strength if one.importance else "none",
                 share=one.share * 100,
                 direction=_direction(one, features[one.feature], several_results=card.threshold is None),

@@ -155,4 +155,6 @@ _FORM_PATHS: Mapping[str, str] = {"/audit/verify": "/audit", "/why/extend": "/wh
 
 def _page_path(request: Request) -> str:
     path = without_language(request.url.path)
+    if path.startswith("/audit/entries/"):
+        return path.removesuffix("/verify")
     return _FORM_PATHS.get(path, path.removesuffix("/explanation") if path.startswith("/staff/") else path)

@@ -1,4 +1,4 @@
-"""What the templates of staff and audit pages see; see ``page_contexts`` for the rule."""
+"""What the templates of staff pages see; see ``page_contexts`` for the rule."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,6 @@ from explainer.decisions.decision import Decision
 from explainer.explanations.document import ExplanationDocument
 from explainer.use_cases.log_receipt import LogReceipt
 from explainer.use_cases.read_decisions import DecisionPage
-from explainer.use_cases.read_log import LogOverview, LogVerification
 from explainer.use_cases.records import TaskRecord
 from models.card import ModelCard
 from public_pages.explanation_view import FactorBar
@@ -146,24 +145,3 @@ class DecisionCasePage(TemplateContext):
     legal_basis: str = ""
     with_previews: bool = True
     problems: tuple[FieldProblem, ...] = ()
-
-
-@dataclass(frozen=True, kw_only=True)
-class AuditPage(TemplateContext):
-    """The accountability log.
-
-    Attributes:
-        overview: Size, checkpoint and newest entries.
-        event: Chosen kind of entry, or empty for all.
-        events: Every kind of entry there is.
-        older_url: Address of older entries, or None.
-        verification: Result of a check that was just run, or None.
-    """
-
-    template: ClassVar[str] = "audit.html"
-
-    overview: LogOverview
-    event: str
-    events: tuple[str, ...]
-    older_url: str | None
-    verification: LogVerification | None = None

@@ -10,8 +10,10 @@ import pytest
 ROOT = Path(__file__).parent.parent
 PACKAGES = ("explainer", "models", "public_pages")
 LARGEST_MODULE = 400
+HANDED_OUT_ALONE = {"explainer/transparency_log/verify.py": 600}
+"""One file by promise, so it may be larger."""
 NAMES_THAT_SAY_NOTHING = {"utils", "util", "helpers", "helper", "common", "manager", "handler", "misc"}
-HEAVY = ("shap", "sklearn", "pandas", "pyarrow", "numba", "lightgbm", "scipy")
+HEAVY = ("shap", "sklearn", "pandas", "pyarrow", "numba", "lightgbm", "scipy", "opentelemetry.sdk")
 
 
 def modules() -> list[Path]:
@@ -50,7 +52,9 @@ def test_import_rules_catch_a_wrong_arrow(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
 def test_no_module_is_too_large_or_has_a_name_that_says_nothing(path: Path) -> None:
-    assert len(path.read_text(encoding="utf-8").splitlines()) <= LARGEST_MODULE
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= HANDED_OUT_ALONE.get(
+        path.relative_to(ROOT).as_posix(), LARGEST_MODULE
+    )
     assert path.stem not in NAMES_THAT_SAY_NOTHING
 
 

@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 from starlette.routing import Match
 
 from explainer.api import decisions, explanations, health, log, register
+from explainer.api.direct_route import DirectRoute
 from explainer.api.problem_details import add_problem_details, problem_response
 from explainer.use_cases.service import Service
 
@@ -31,10 +32,13 @@ def api_application(service: Service, *, lifespan: Lifespan | None = None) -> Fa
         openapi_url="/api/openapi.json",
         docs_url=None,  # the interactive pages load scripts from strangers
         redoc_url=None,
+        # Addresses hold references of decisions; nobody who collects traces or metrics may see them.
+        telemetry={"tracing": False, "metrics": False, "logs": False},
         lifespan=lifespan,
     )
     app.state.service = service
     add_problem_details(app)
+    app.add_middleware(DirectRoute, endpoint=explanations.post_explanation)
     for part in (explanations, decisions, register, log, health):
         app.include_router(part.router)
 

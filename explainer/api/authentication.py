@@ -4,6 +4,7 @@ import hmac
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
+from fastapi.concurrency import run_in_threadpool
 
 from explainer.errors import CsrfError, NotAllowedError, NotSignedInError
 from explainer.use_cases.callers import Caller, CaseSystem, Staff, Subject
@@ -84,6 +85,22 @@ def staff_calling(request: Request, service: Service) -> Staff:
     if not isinstance(caller, Staff):
         raise NotAllowedError("A case system cannot ask for a person's explanation.")
     return caller
+
+
+async def case_system_or_staff_calling(request: Request, service: Service) -> CaseSystem | Staff:
+    """Who calls, for a route that reads its headers itself; subjects are refused.
+
+    Raises:
+        NotSignedInError: If nobody is signed in.
+        NotAllowedError: For subjects.
+        CsrfError: If the CSRF token is not the one of the session.
+    """
+    headers = request.headers
+    sent = (request, service, headers.get("authorization"), headers.get("x-csrf-token"))
+    caller = (
+        caller_or_nobody(*sent) if service.database.reads_at_once else await run_in_threadpool(caller_or_nobody, *sent)
+    )
+    return await case_system_or_staff(await some_caller(caller))
 
 
 WHO_ASKS: dict[str, Any] = {

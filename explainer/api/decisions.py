@@ -65,7 +65,7 @@ def _decision_json(decision: Decision, superseded_by: str | None) -> dict[str, A
         "outcome": decision.outcome or decision.model_outcome,
         "model_outcome": decision.model_outcome,
         "decided_outcome": decision.outcome,
-        "decided_by_rule": decision.fired_rule,
+        "decided_by_rule": decision.private.fired_rule,
         "departed": decision.departed,
         "diverted": decision.was_diverted,
         "decided_at": decision.decided_at and utc_text(decision.decided_at),

@@ -7,19 +7,19 @@ from fastapi.responses import Response
 from explainer.api.answers import PROBLEMS, ExplanationAnswer
 from explainer.api.authentication import (
     WHO_ASKS,
-    CaseSystemOrStaff,
     ServiceArg,
     SomeCaller,
     access_code_of,
+    case_system_or_staff_calling,
     service_of,
     staff_calling,
 )
 from explainer.api.request_bodies import (
     ExplanationRequest,
     InputsExplanationRequest,
-    JsonBody,
     body_schema,
     checked_body,
+    json_body,
     optional_json_body,
 )
 from explainer.explanations.document import ExplanationDocument, Language
@@ -71,13 +71,14 @@ def _explain_to_staff(
     "/models/{slug}/explanations",
     status_code=201,
     response_model=ExplanationAnswer,
-    openapi_extra=body_schema(InputsExplanationRequest),
+    openapi_extra=body_schema(InputsExplanationRequest) | WHO_ASKS,
 )
-async def post_inputs_explanation(
-    request: Request, service: ServiceArg, caller: CaseSystemOrStaff, slug: str, body: JsonBody
-) -> Response:
+async def post_inputs_explanation(request: Request, slug: str) -> Response:
     """Explain what a model makes of some inputs, without a decision; logged too."""
-    wanted = checked_body(body, InputsExplanationRequest)
+    # It reads its headers itself, as the route above does.
+    service = await service_of(request)
+    caller = await case_system_or_staff_calling(request, service)
+    wanted = checked_body(await json_body(request), InputsExplanationRequest)
     delivered = await explain_inputs(
         service,
         caller,

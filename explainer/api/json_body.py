@@ -24,7 +24,7 @@ def parse_json(raw: bytes) -> Any:
         InvalidInputError: If it is no JSON, names a key twice or nests too deeply.
     """
     try:
-        body = json.loads(raw.decode("utf-8"), object_pairs_hook=_object_without_twins)
+        body = _DECODER.decode(raw.decode("utf-8"))
     except UnicodeDecodeError as error:
         raise _not_json("The body is not UTF-8.") from error
     except json.JSONDecodeError as error:
@@ -45,6 +45,9 @@ def _object_without_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
             raise _not_json(f"The body names {name[:80]!r} twice in one object.")
         found[name] = value
     return found
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_object_without_twins)
 
 
 def _refuse_lone_surrogates_and_depth(value: Any, *, depth: int) -> None:

@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from explainer import errors
+from explainer.use_cases.moments import utc_text
 from models import errors as model_errors
 from models.errors import KlarbescheidError
 
@@ -23,13 +24,14 @@ STATUS_OF: dict[type[KlarbescheidError], tuple[int, str]] = {
     errors.NotSignedInError: (401, "A valid key or token is needed."),
     errors.CsrfError: (403, "The form has expired."),
     errors.AccessRefusedError: (403, "Not allowed."),
-    errors.ErasedError: (410, "The data were erased after their retention time; the proof remains."),
+    errors.ErasedError: (410, "The data were erased; the proof remains."),
     errors.UntrustworthyExplanationError: (
         503,
         "The explanation failed its own checks and is not shown.",
     ),
     errors.VerificationError: (422, "What was sent cannot be verified."),
     errors.SealingError: (500, "Sealed data could not be opened."),
+    errors.TracesNotTakenError: (503, "The register of processings did not answer."),
     errors.LogIntegrityError: (503, "The log does not hold; nothing is recorded until it is mended."),
     errors.SettingsError: (500, "The service is not set up correctly."),
 }
@@ -62,6 +64,8 @@ def problem_of(error: KlarbescheidError) -> dict[str, Any]:
         ]
     if isinstance(error, errors.UntrustworthyExplanationError) and error.answer_by is not None:
         problem["answer_by"] = error.answer_by.isoformat()
+    if isinstance(error, errors.ErasedError) and error.erased_at is not None:
+        problem["erased_at"] = utc_text(error.erased_at)
     return problem
 
 
@@ -71,6 +75,16 @@ def problem_response(problem: dict[str, Any]) -> JSONResponse:
     if problem["status"] == 401:  # noqa: PLR2004 -- RFC 9110 section 11.6.1: a 401 names the scheme
         headers["WWW-Authenticate"] = "Bearer"
     return JSONResponse(problem, status_code=problem["status"], media_type=MEDIA_TYPE, headers=headers)
+
+
+def http_problem(error: HTTPException) -> JSONResponse:
+    """Answer with what an HTTP error says, such as that there is no such address or the body is too large."""
+    slug = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}.get(error.status_code, "http_error")
+    response = problem_response(
+        {"type": slug, "title": str(error.detail), "status": error.status_code, "detail": str(error.detail)}
+    )
+    response.headers.update(error.headers or {})
+    return response
 
 
 def unexpected_problem() -> JSONResponse:
@@ -122,9 +136,4 @@ def add_problem_details(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def _http(_request: Request, error: HTTPException) -> JSONResponse:
-        slug = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}.get(error.status_code, "http_error")
-        response = problem_response(
-            {"type": slug, "title": str(error.detail), "status": error.status_code, "detail": str(error.detail)}
-        )
-        response.headers.update(error.headers or {})
-        return response
+        return http_problem(error)

@@ -38,7 +38,9 @@ from models.package import ModelPackage
 from models.scoring_model import Rows, Scores
 from models.term_model import TermModel
 
-_COMPILED_ROW_BYTES = 2 * N_BLOCKS
+_BYTES_OF_LINE = 2 * N_BLOCKS + 2
+_BYTES_OF_TREES = 256
+"""Nodes, players and places of one leaf, generously."""
 
 Maker = Callable[[Rows, Scores], AttributionComputer]
 """Prepares a method for background rows, shape (m, n_features), and their weights, shape (m,)."""
@@ -193,15 +195,26 @@ def blocks_for_forest(
     if deepest > MAX_FEATURES_PER_LEAF:
         why = f"A path asks about {deepest} features; tables are made for at most {MAX_FEATURES_PER_LEAF}."
         return _by_walking(forest, background_rows, background_weights, blocks, budget_bytes, why)
-    needed = int(numbers_of_leaf(depths).sum()) * _COMPILED_ROW_BYTES
-    if needed > budget_bytes:
-        why = f"Tables for blocks would take {needed / 2**20:.0f} MB; {budget_bytes / 2**20:.0f} MB are left."
-        return _by_walking(forest, background_rows, background_weights, blocks, budget_bytes, why)
     # Here and not above, because this loads numba, which small models never need.
-    from explainer.attribution_methods.compiled_block_tables import CompiledBlockTables  # noqa: PLC0415
+    from explainer.attribution_methods.compiled_block_tables import (  # noqa: PLC0415
+        CompiledBlockTables,
+        bytes_of_block_tables,
+    )
 
+    if _most_bytes(depths, len(background_rows)) > budget_bytes:
+        needed = bytes_of_block_tables(forest, background_rows, blocks)
+        if needed > budget_bytes:
+            why = f"Tables for blocks would take {needed / 2**20:.0f} MB; {budget_bytes / 2**20:.0f} MB are left."
+            return _by_walking(forest, background_rows, background_weights, blocks, budget_bytes, why)
     large = CompiledBlockTables(forest, background_rows, background_weights, blocks, cache=cache)
     return PreparedBlocks(computer=large, reason="The tables of all leaves and blocks fit.")
+
+
+def _most_bytes(depths: NDArray[np.int64], n_rows: int) -> int:
+    """More than compiled tables can hold: without looking at the rows, each of which may meet a set of its own."""
+    seen = np.minimum(np.int64(1) << depths, n_rows)
+    bytes_of_leaf = seen * ((depths + 1) * _BYTES_OF_LINE + _BYTES_OF_LINE) + (2 << depths) + _BYTES_OF_TREES
+    return int(bytes_of_leaf.sum())
 
 
 def _by_walking(  # noqa: PLR0917 -- what blocks_for_forest was given
@@ -225,11 +238,6 @@ def _by_walking(  # noqa: PLR0917 -- what blocks_for_forest was given
         from explainer.attribution_methods.deep_forest import DeepForest as Walk  # type: ignore[assignment] # noqa: PLC0415
     computer = ComputerPerBlock(partial(Walk, forest), rows, weights, blocks)
     return PreparedBlocks(computer=computer, reason=f"{why} The trees are walked with each block.")
-
-
-def numbers_of_leaf(depth: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Numbers of one block in a compiled table: a loss for each of 2^d sets and a gain for each of their players."""
-    return np.asarray((depth << np.maximum(depth - 1, 0)) + (np.int64(1) << depth), dtype=np.int64)
 
 
 def _too_few_rows(rows: Rows) -> PreparedBlocks:

@@ -27,6 +27,9 @@ _HEADER_BYTES = len(_MARK) + _DIGEST_BYTES
 _SUFFIX, _PARTIAL = ".tables", ".partial"
 _ABANDONED_SECONDS = 24 * 60 * 60
 
+ANY_NUMBER = -1
+"""As many lines as there are in the file."""
+
 DEFAULT_LIMIT_BYTES = 4 * 2**30
 """Disk space all files of a folder may take together."""
 
@@ -65,7 +68,7 @@ class TableCache:
 
         Args:
             key: Fingerprint of what they depend on.
-            shape: Their shape.
+            shape: Their shape; the number of lines may be :data:`ANY_NUMBER`.
             dtype: Type of their numbers.
 
         Returns:
@@ -73,16 +76,24 @@ class TableCache:
         """
         path = self._path(key)
         try:
-            if path.stat().st_size != _HEADER_BYTES + math.prod(shape) * dtype.itemsize:
-                return None
-            content = path.read_bytes()
+            with path.open("rb") as file:
+                size = os.fstat(file.fileno()).st_size - _HEADER_BYTES
+                line = dtype.itemsize * math.prod(shape[1:])
+                n_lines = size // line if shape[0] == ANY_NUMBER else shape[0]
+                if size != n_lines * line:
+                    return None
+                header = file.read(_HEADER_BYTES)
+                # Read to where they are to stay: tables are large, and must be aligned.
+                numbers: NDArray[N] = np.empty((n_lines, *shape[1:]), dtype)
+                if file.readinto(_bytes_of(numbers)) != size:
+                    return None
             os.utime(path)
         except OSError:
             return None
-        numbers = memoryview(content)[_HEADER_BYTES:]
-        if content[:_HEADER_BYTES] != _header(key, numbers):
+        if header != _header(key, _bytes_of(numbers)):
             return None
-        return np.frombuffer(numbers, dtype).reshape(shape)
+        numbers.flags.writeable = False
+        return numbers
 
     def keep(self, key: str, table: NDArray[np.generic]) -> bool:
         """Write tables, at once or not at all.
@@ -128,6 +139,10 @@ class TableCache:
             room -= status.st_size
             if room < 0:
                 path.unlink(missing_ok=True)
+
+
+def _bytes_of(numbers: NDArray[np.generic]) -> memoryview:
+    return numbers.reshape(-1).view(np.uint8).data
 
 
 def _header(key: str, numbers: memoryview) -> bytes:

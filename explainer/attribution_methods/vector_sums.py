@@ -4,10 +4,9 @@ from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
 from explainer.attribution_methods.background_blocks import N_BLOCKS
+from explainer.numba_alone import intrinsic, types
 
 Array = Any
 """numpy array; numba infers element types."""
@@ -34,8 +33,6 @@ def _add_scaled(_typing_context: Any, sums: Any, _row: Any, numbers: Any, _line:
     return types.void(sums, types.int64, numbers, types.int64, types.float32), generate
 
 
-_intrinsic: Any = intrinsic  # what it returns is called with other arguments than what it takes
-
-add_scaled: Callable[[Array, int, Array, int, float], None] = _intrinsic(_add_scaled)
+add_scaled: Callable[[Array, int, Array, int, float], None] = intrinsic(_add_scaled)
 """In compiled functions only: ``sums[row] += unit * numbers[line]`` for lines of one number per block that lie one
 behind the other; float32 sums, int16 numbers, positions as int64, the unit as float32."""

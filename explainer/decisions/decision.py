@@ -72,6 +72,8 @@ class PrivatePart:
         special_circumstances: What the person said the program would miss; never read by a program.
         remedy: As in the decision letter.
         score: The model's score in the card's score unit, or None when a rule decided before it.
+        fired_rule: Id of the statutory rule that decided before the score, or None.
+        near_threshold: Whether the score lay close to the threshold.
     """
 
     case_reference: str
@@ -83,6 +85,8 @@ class PrivatePart:
     special_circumstances: str | None = None
     remedy: Remedy | None = None
     score: float | None = None
+    fired_rule: str | None = None
+    near_threshold: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +102,6 @@ class Decision:
         decided_by: ``person`` or ``model``; None while it waits for a person.
         model_outcome: Outcome id that the program arrived at by score or rule.
         outcome: Outcome id that the city decided; None while it waits for a person.
-        fired_rule: Id of the statutory rule that decided before the score, or None.
         decided_at: When the city decided; None while it waits.
         recorded_at: When it was recorded here.
         supersedes: Reference of the decision this one replaces, or None.
@@ -113,7 +116,6 @@ class Decision:
     decided_by: DecidedBy | None
     model_outcome: str
     outcome: str | None
-    fired_rule: str | None
     decided_at: datetime | None
     recorded_at: datetime
     supersedes: str | None

@@ -92,3 +92,8 @@ class Recourse:
     def __post_init__(self) -> None:
         if bool(self.counterfactuals) == (self.none is not None):
             raise ValueError("Recourse holds counterfactuals or the reason why there are none.")
+
+    @property
+    def is_left_open(self) -> bool:
+        """Whether no counterfactual was found, and it is not proven that there is none."""
+        return self.none is not None and not self.none.proven

@@ -4,18 +4,15 @@ The hashed bytes are RFC 8785 of the document. The log's answer (``log``) is add
 log entry cannot contain its own position. Pages, letters and other programs read nothing but this document.
 """
 
-import math
 from datetime import date, datetime
 from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_serializer
 
 from explainer.decisions.decision import Value
-from models.canonical_json import canonical_json
+from explainer.explanations.document_bytes import document_bytes, quantised
 
 SCHEMA: Literal["explanation/1"] = "explanation/1"
-QUANTUM_DIGITS = 9
-"""Numbers are rounded to 1e-9, so that the bytes do not depend on the last bits of a floating-point unit."""
 
 Audience = Literal["subject", "caseworker", "auditor"]
 Language = Literal["de", "en"]
@@ -288,12 +285,12 @@ class ExplanationDocument(_Part):
 
     def canonical_bytes(self) -> bytes:
         """RFC 8785 bytes: what is hashed, logged and stored."""
-        return canonical_json(self.as_json())
+        return document_bytes(self)
 
 
 def moment_text(moment: datetime) -> str:
     """How the document spells a moment in UTC: to the second."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return f"{moment.replace(tzinfo=None).isoformat(timespec='seconds')}Z"
 
 
 def _quantised(value: Any) -> Any:
@@ -302,10 +299,7 @@ def _quantised(value: Any) -> Any:
     if kind is str or kind is bool or kind is int or value is None:
         return value
     if kind is float:
-        if not math.isfinite(value):
-            raise ValueError("a document holds finite numbers only")
-        rounded = round(value, QUANTUM_DIGITS)
-        return 0.0 if rounded == 0 else rounded
+        return quantised(value)
     if kind is list:
         return [_quantised(item) for item in value]
     return {key: _quantised(item) for key, item in value.items()}

@@ -70,24 +70,23 @@ def outcomes_of_rows(package: "ModelPackage", rows: NDArray[np.float64]) -> tupl
     fired_of_rows = list(zip(*fired, strict=True)) if rules else [()] * len(rows)
     deciding = [next((rule for rule, fires in zip(rules, one, strict=True) if fires), None) for one in fired_of_rows]
     asked = [place for place, rule in enumerate(deciding) if rule is None or rule.when == "after_score"]
-    scores = dict(zip(asked, package.model.score(rows[asked]), strict=True)) if asked else {}
+    by_score: dict[int, tuple[str, float, tuple[float, ...]]] = {}
+    if asked:
+        scores = package.model.score(rows if len(asked) == len(rows) else rows[asked])
+        of_classes = [tuple(one) for one in scores.tolist()] if card.outcome_of_class else [()] * len(asked)
+        best = scores.max(axis=1).tolist() if card.outcome_of_class else scores.ravel().tolist()
+        by_score = dict(zip(asked, zip(outcomes_by_score(card, scores), best, of_classes, strict=True), strict=True))
     outcomes = []
     for place, rule in enumerate(deciding):
-        outcome, score, of_outcome = "" if rule is None else rule.outcome, None, None
-        class_scores: tuple[float, ...] = ()
-        if place in scores:
-            by_score = outcomes_by_score(card, scores[place][np.newaxis])[0]
-            outcome, score = outcome or by_score, float(scores[place].max())
-            if card.outcome_of_class:
-                of_outcome, class_scores = by_score, tuple(float(one) for one in scores[place])
+        its_outcome, score, class_scores = by_score.get(place, ("", None, ()))
         names = (one.id for one in rules)
         outcomes.append(
             ModelOutcome(
-                outcome=outcome,
+                outcome=its_outcome if rule is None else rule.outcome,
                 score=score,
                 fired_rules=tuple(zip(names, fired_of_rows[place], strict=True)),
                 deciding_rule=None if rule is None else rule.id,
-                of_outcome=of_outcome,
+                of_outcome=its_outcome if class_scores else None,
                 class_scores=class_scores,
             )
         )

@@ -97,6 +97,10 @@ class ComparisonGroup:
         read: Collection[int],
     ) -> None:
         self._axes = [_Axis.of(features[position], position, spreads[position], rows) for position in sorted(read)]
+        # Together and not axis by axis, where that gives the same numbers.
+        self._only_numbers = not any(axis.corners or axis.usual is not None for axis in self._axes)
+        self._positions = [axis.position for axis in self._axes]
+        self._spreads = np.array([axis.spread for axis in self._axes])
         self._places = self._places_of(rows)
         self._squares = (self._places**2).sum(axis=1)
         self._weights = weights
@@ -133,6 +137,8 @@ class ComparisonGroup:
         )
 
     def _places_of(self, rows: Numbers) -> Numbers:
+        if self._only_numbers:
+            return np.asarray(rows[:, self._positions] / self._spreads, dtype=np.float64)
         columns = [axis.places_of(rows) for axis in self._axes]
         return np.concatenate([np.zeros((len(rows), 0)), *columns], axis=1)
 

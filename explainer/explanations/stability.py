@@ -81,18 +81,19 @@ def stability_of(attribution: Attribution, by_block: Numbers, shares: Numbers, *
         )
     tolerance = tie_tolerance(attribution.tolerance, attribution.method.standard_error)
     leaders = in_order(attribution.contributions, tolerance)[0]
-    same = sum(_leads(block, contributions, leaders, tolerance) for block in by_block)
+    same = int(np.count_nonzero(_led_by(leaders, by_block, contributions, tolerance)))
     variances = shares @ (by_block - mean) ** 2 * len(shares) / (len(shares) - 1)
     return Stability(
         blocks=len(shares),
         same_top_reason=same,
-        spreads=tuple(float(spread) for spread in np.sqrt(variances)),
+        spreads=tuple(np.sqrt(variances).tolist()),
     )
 
 
-def _leads(block: Numbers, contributions: Numbers, leaders: Sequence[int], tolerance: float) -> bool:
-    largest = float(np.abs(block).max())
-    return any(
-        abs(block[leader]) >= largest - tolerance and np.sign(block[leader]) == np.sign(contributions[leader])
-        for leader in leaders
-    )
+def _led_by(leaders: Sequence[int], by_block: Numbers, contributions: Numbers, tolerance: float) -> NDArray[np.bool_]:
+    """In which blocks one of some features has the strongest contribution, in the direction it has as a whole."""
+    theirs = by_block[:, list(leaders)]
+    strongest = np.abs(theirs) >= np.abs(by_block).max(axis=1, keepdims=True) - tolerance
+    same_direction = np.sign(theirs) == np.sign(contributions[list(leaders)])
+    led: NDArray[np.bool_] = (strongest & same_direction).any(axis=1)
+    return led

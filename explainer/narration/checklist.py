@@ -15,6 +15,7 @@ from explainer.narration.phrases import MalformedPhrasesError
 from explainer.narration.rendered_text import RenderedText
 from models.card import ModelCard
 from models.words import Words
+from models.yaml_document import SAFE_LOADER
 
 CHECKLIST_FILE = Path(__file__).parent / "law" / "explanation_checklist.yaml"
 
@@ -48,7 +49,7 @@ def checklist_items() -> tuple[ChecklistItem, ...]:
     Raises:
         MalformedPhrasesError: If the file names other items than there are checks.
     """
-    content = yaml.safe_load(CHECKLIST_FILE.read_text(encoding="utf-8"))
+    content = yaml.load(CHECKLIST_FILE.read_text(encoding="utf-8"), SAFE_LOADER)  # noqa: S506 -- it is one of the safe loaders
     items = tuple(_item(entry) for entry in content["items"])
     if [item.id for item in items] != list(CHECKS):
         raise MalformedPhrasesError(f"{CHECKLIST_FILE.name} must list exactly these items: {', '.join(CHECKS)}.")

@@ -5,12 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 
 from explainer.explanations.document import (
-    QUANTUM_DIGITS,
     ChecklistResult,
     Contribution,
     ExplanationDocument,
     ReliabilityPart,
 )
+from explainer.explanations.document_bytes import QUANTUM_DIGITS
 from explainer.explanations.stability import is_certain
 from explainer.explanations.ties import in_order, tie_tolerance
 from explainer.narration.program_role import step_phrase, weight_phrase
@@ -206,7 +206,7 @@ def _limits(text: RenderedText) -> ChecklistResult:
     if reliability.near_threshold:
         beginning = voice.beginning_of(near_phrase(text.card))
         uncertain = uncertain and text.shows("reliability", beginning)
-    labels = {feature.name: text.words(feature.label) for feature in text.card.features}
+    labels = {part.feature: part.label for part in document.contributions}
     unusual = all(text.shows("reliability", labels[name]) for name in reliability.outside_background)
     return _met(known and uncertain and unusual and _warnings_are_told(text, reliability))
 

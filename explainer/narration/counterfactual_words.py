@@ -3,6 +3,7 @@
 from explainer.explanations.counterfactual import Counterfactual, NoCounterfactual
 from explainer.explanations.document import ChangePart, CounterfactualPart, NoCounterfactualPart
 from explainer.narration.narrator import Narrator
+from explainer.narration.number_words import MAX_DECIMALS
 from models.outcomes import more_favourable
 
 
@@ -43,13 +44,48 @@ def no_counterfactual_part(narrator: Narrator) -> NoCounterfactualPart | None:
     if none is None:
         return None
     sentence = narrator.say(f"counterfactual.{_reason_phrase(narrator, none)}")
-    numbers = narrator.facts.numbers.score_numbers
-    if none.closest_score is not None and numbers is not None:
-        closest = narrator.score(none.closest_score)
-        # Nearer by less than is printed would be told as the person's own number.
-        if closest != narrator.score(numbers.score):
-            sentence += " " + narrator.say("counterfactual.closest", score=closest, threshold=narrator.threshold)
+    if none.reason == "none_found":
+        sentence += _how_far_away(narrator, none)
     return NoCounterfactualPart(reason=none.reason, proven=none.proven, sentence=sentence)
+
+
+def _how_far_away(narrator: Narrator, none: NoCounterfactual) -> str:
+    """How near the best change comes to the threshold; else how far away the person's own number is."""
+    numbers, threshold = narrator.facts.numbers, narrator.facts.card.threshold
+    # Where a rule decided, the number did not.
+    if numbers.score_numbers is None or threshold is None or any(fired for _, fired in numbers.rules_fired):
+        return ""
+    own = numbers.score_numbers.score
+    key, score = "own_distance", own
+    # Nearer by less than is printed would be told as the person's own number.
+    if none.closest_score is not None and narrator.score(none.closest_score) != narrator.score(own):
+        key, score = "closest", none.closest_score
+    return " " + narrator.say(
+        f"counterfactual.{key}",
+        score=narrator.score(score),
+        threshold=narrator.threshold,
+        distance=_distance(narrator, score, threshold),
+    )
+
+
+def _distance(narrator: Narrator, score: float, threshold: float) -> str:
+    """What lies between two numbers as they are printed, so that readers who subtract them find the same."""
+    meaning = narrator.facts.card.score
+    limit = round(threshold * meaning.scale, MAX_DECIMALS)
+    shown = round(score * meaning.scale, meaning.decimals)
+    gap = abs(shown - limit)
+    if not gap or (score >= threshold) != (shown >= limit):
+        return narrator.say("value.less_than", number=_in_points(narrator, 10.0**-meaning.decimals))
+    return _in_points(narrator, gap)
+
+
+def _in_points(narrator: Narrator, gap: float) -> str:
+    meaning = narrator.facts.card.score
+    text = narrator.numbers.threshold(gap / meaning.scale, meaning)
+    if not meaning.is_probability:
+        return text
+    point = narrator.say(f"counterfactual.{'point' if gap == 1 else 'points'}")
+    return narrator.say("value.with_unit", number=text, unit=point)
 
 
 def counterfactual_paragraphs(

@@ -17,7 +17,7 @@ def data_items(narrator: Narrator) -> tuple[DataItem, ...]:
                 feature=feature.name,
                 label=narrator.label(feature),
                 value_text=narrator.value(feature),
-                source=provenance.source if provenance else narrator.words(feature.source),
+                source=provenance.source if provenance else narrator.source(feature),
                 as_of=provenance.as_of if provenance else None,
                 used=rule is None or feature.name in rule.feature_names,
             )

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import get_args
 
-from explainer.explanations.document import QUANTUM_DIGITS, Contribution, Direction
+from explainer.explanations.document import Contribution, Direction
+from explainer.explanations.document_bytes import QUANTUM_DIGITS
 from explainer.explanations.strength import StrengthClass
 from explainer.narration.narrator import ADDITIVE_DECIMALS, Narrator
 from models.statutory_rules import StatutoryRule

@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 
 from explainer.explanations.document import ExplanationDocument, moment_text
 from explainer.narration.number_words import NumberWords
@@ -41,14 +42,16 @@ class DeliveryMarks:
     @classmethod
     def of(cls, explanation_id: str, produced_at: datetime, *, language: str) -> "DeliveryMarks":
         """Say number and moment of a delivery in one language."""
-        phrases = phrases_in(language)
-        numbers = NumberWords(phrases, phrases.subject)
-        return cls(
-            id=explanation_id,
-            moment=moment_text(produced_at),
-            day=numbers.date(produced_at),
-            time=numbers.time(produced_at),
-        )
+        day, time = _day_and_time(produced_at.replace(second=0, microsecond=0), language)
+        return cls(id=explanation_id, moment=moment_text(produced_at), day=day, time=time)
+
+
+@lru_cache(maxsize=16)
+def _day_and_time(minute: datetime, language: str) -> tuple[str, str]:
+    # Deliveries of the same minute come one after the other.
+    phrases = phrases_in(language)
+    numbers = NumberWords(phrases, phrases.subject)
+    return numbers.date(minute), numbers.time(minute)
 
 
 def with_gaps(document: ExplanationDocument) -> bytes:

@@ -1,7 +1,9 @@
 """The one who tells: facts, the phrases of a language, and the few things every section asks for."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 from typing import Literal
 
 from explainer.explanations.counterfactual import Counterfactual
@@ -131,18 +133,38 @@ class Narrator:
 
     def feature(self, name: str) -> Feature:
         """A feature of the card."""
-        return next(feature for feature in self.facts.card.features if feature.name == name)
+        return self._features[name]
 
     def label(self, feature: Feature) -> str:
-        """The noun for a feature."""
-        return self.words(feature.label)
+        """The noun for a feature; only to the person it says whose it is."""
+        language = self.facts.language
+        return feature.label_for_all(language) if self.for_staff else feature.label(language)
+
+    def source(self, feature: Feature) -> str:
+        """Where the card says that a feature comes from."""
+        language = self.facts.language
+        return feature.source_for_all(language) if self.for_staff else feature.source(language)
 
     def value(self, feature: Feature) -> str:
         """The person's value of a feature."""
-        return self.numbers.value(feature, self.facts.inputs[feature.name])
+        return self._values[feature.name]
 
     def ordered_contributions(self) -> tuple[tuple[int, ...], ...]:
         """Positions of the features, strongest contribution first, those of equal strength together; see ties."""
+        return self._ordered
+
+    @cached_property
+    def _features(self) -> Mapping[str, Feature]:
+        return {feature.name: feature for feature in self.facts.card.features}
+
+    @cached_property
+    def _values(self) -> Mapping[str, str]:
+        # Written once, because three sections tell each of them.
+        inputs = self.facts.inputs
+        return {name: self.numbers.value(feature, inputs[name]) for name, feature in self._features.items()}
+
+    @cached_property
+    def _ordered(self) -> tuple[tuple[int, ...], ...]:
         scored = self.facts.numbers.score_numbers
         if scored is None:
             return ()

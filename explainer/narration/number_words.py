@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
 from zoneinfo import ZoneInfo
 
 from babel import Locale
@@ -44,11 +44,22 @@ class NumberWords:
 
     def decimal(self, number: float, decimals: int) -> str:
         """A number with this many digits behind the decimal point; never a minus before zero."""
-        return _writer(self.phrases.locale, decimals).write(number)
+        return self._writer(decimals, signed=False).write(number)
 
     def signed(self, number: float, decimals: int) -> str:
         """A number with its sign, plus included."""
-        return _writer(self.phrases.locale, decimals, signed=True).write(number)
+        return self._writer(decimals, signed=True).write(number)
+
+    def _writer(self, decimals: int, *, signed: bool) -> "_NumberWriter":
+        writer = self._writers.get((decimals, signed))
+        if writer is None:
+            writer = self._writers[decimals, signed] = _writer(self.phrases.locale, decimals, signed=signed)
+        return writer
+
+    @cached_property
+    def _writers(self) -> dict[tuple[int, bool], "_NumberWriter"]:
+        # Babel takes longer to compare two locales than a number takes to write.
+        return {}
 
     def date(self, day: date | datetime) -> str:
         """A day, such as 7 December 2026; moments as the day it was in the city."""
@@ -157,27 +168,29 @@ class _NumberWriter:
         decimals: Digits behind the decimal point.
         pattern: Babel's pattern; its digits are grouped by three.
         signs: Where Python's signs for grouping and decimal point are replaced by the locale's.
+        spelling: Python's format specification.
     """
 
     locale: Locale
     decimals: int
     pattern: NumberPattern
     signs: Mapping[int, str]
+    spelling: str
 
     def write(self, number: float) -> str:
         rounded = round(number, self.decimals) + 0.0
         if not abs(rounded) < EXACT_DIGITS:
             return format_decimal(rounded, format=self.pattern, locale=self.locale)
         prefix: str = self.pattern.prefix[rounded < 0]
-        return prefix + f"{abs(rounded):,.{self.decimals}f}".translate(self.signs)
+        return prefix + format(abs(rounded), self.spelling).translate(self.signs)
 
 
 @cache
-def _writer(locale: Locale, decimals: int, *, signed: bool = False) -> _NumberWriter:
+def _writer(locale: Locale, decimals: int, *, signed: bool) -> _NumberWriter:
     digits = "#,##0" + ("." + "0" * decimals if decimals else "")
     pattern = parse_pattern(f"+{digits};-{digits}" if signed else digits)
     signs = {ord(","): get_group_symbol(locale), ord("."): get_decimal_symbol(locale)}
-    return _NumberWriter(locale, decimals, pattern, signs)
+    return _NumberWriter(locale, decimals, pattern, signs, f",.{decimals}f")
 
 
 @lru_cache(maxsize=1440)

@@ -6,7 +6,7 @@ Adding a language is adding a folder; nothing here knows a language by name.
 import string
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import ClassVar, get_args
 
@@ -15,6 +15,7 @@ from babel import Locale, UnknownLocaleError
 
 from explainer.errors import SettingsError
 from explainer.narration.phrase_keys import PHRASE_KEYS, VoiceName
+from models.yaml_document import SAFE_LOADER
 
 LANGUAGES_FOLDER = Path(__file__).parent / "languages"
 
@@ -50,8 +51,17 @@ class Voice:
         Raises:
             KeyError: If the voice has no such phrase, or the phrase names a value that was not given.
         """
-        said = self.templates[key].format_map(values)
-        return said[:1].upper() + said[1:] if self.templates[key].startswith("{") else said
+        constant = self._constants.get(key)
+        if constant is not None:
+            return constant
+        template = self.templates[key]
+        said = template.format_map(values)
+        return said[:1].upper() + said[1:] if template[0] == "{" else said
+
+    @cached_property
+    def _constants(self) -> Mapping[str, str]:
+        """Phrases that name no value."""
+        return {key: text.format_map({}) for key, text in self.templates.items() if not _placeholders(text)}
 
     def beginning_of(self, key: str) -> str:
         """The phrase up to its first placeholder: what can be recognised without knowing the values."""
@@ -103,7 +113,7 @@ def load_phrases(path: Path) -> Phrases:
         MalformedPhrasesError: With every problem of the file.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), SAFE_LOADER)  # noqa: S506 -- it is one of the safe loaders
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise MalformedPhrasesError(f"The phrases in {path.name} cannot be read: {error}") from error
     if not isinstance(content, dict) or not isinstance(content.get("locale"), str):

@@ -6,10 +6,15 @@ from importlib.metadata import version
 from pathlib import Path
 
 import explainer.explanations.document
+import explainer.explanations.document_bytes
 import explainer.explanations.strength
 
 NARRATION = Path(__file__).parent
-OTHER_SOURCES = (explainer.explanations.document, explainer.explanations.strength)
+OTHER_SOURCES = (
+    explainer.explanations.document,
+    explainer.explanations.document_bytes,
+    explainer.explanations.strength,
+)
 WRITERS = ("babel", "pydantic", "pyyaml")
 """Libraries that write numbers and dates, fill the document, and read the phrases."""
 

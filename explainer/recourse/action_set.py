@@ -12,7 +12,9 @@ from explainer.recourse.cell_ranges import AllowedRange, cells_between
 from explainer.recourse.forest_cells import ForestCells, Positions
 from explainer.recourse.missing_cells import asking_for_missing
 from explainer.recourse.moves import FeatureMoves, MoveTable
+from explainer.recourse.raw_forest import raw_forest_of
 from explainer.recourse.score_profile import ForestProfile
+from explainer.recourse.target import Target
 from explainer.recourse.value_grid import MAX_VALUES, values_shown
 from models.constraints import moved_along
 from models.features import FLOAT32_MAX, Feature
@@ -55,6 +57,7 @@ class SearchSpace:
     Attributes:
         package: The package it was made of.
         cells: The model's trees as cells; None where nobody knows at which values the score can jump.
+        class_cells: The same for several classes, with one value for each in a leaf: only proofs use them.
         spreads: For each feature how much it typically differs between people, in its own unit.
         usual_values: For each feature the median of the people who have a value; NaN where nobody has one.
         background_values: For each feature the different values that somebody in the background has, ascending.
@@ -66,6 +69,7 @@ class SearchSpace:
 
     package: ModelPackage
     cells: ForestCells | None
+    class_cells: ForestCells | None
     spreads: tuple[float, ...]
     usual_values: tuple[float, ...]
     background_values: tuple[Numbers, ...]
@@ -86,6 +90,7 @@ class SearchSpace:
         space = cls(
             package=package,
             cells=cells,
+            class_cells=_class_cells_of(package),
             spreads=tuple(typical_spread(rows[:, column], weights) for column in columns),
             usual_values=tuple(weighted_median(rows[:, column], weights) for column in columns),
             background_values=tuple(np.unique(values[~np.isnan(values)]) for values in rows.T),
@@ -100,6 +105,15 @@ class SearchSpace:
         # Made now, so that the first person does not wait for them.
         _ = space.action_moves, space.allowed_moves, space.disputable_moves
         return space
+
+    def target_other_than(self, outcome: str) -> Target:
+        """Say what is looked for by somebody with an outcome of the card; see :meth:`Target.other_than`."""
+        return self._targets[outcome]
+
+    @cached_property
+    def _targets(self) -> Mapping[str, Target]:
+        card = self.package.card
+        return {outcome.id: Target.other_than(card, outcome.id) for outcome in card.outcomes}
 
     def where_missing(self, missing: NDArray[np.bool_]) -> "SearchSpace":
         """Give the space of a person some of whose values are missing.
@@ -327,9 +341,25 @@ def typical_spread(values: Numbers, weights: Numbers) -> float:
 
 def _cells_of(package: ModelPackage) -> ForestCells | None:
     # Of several classes no single sum of leaves says which one wins.
-    if isinstance(package.reading, Forest) and package.n_scores == 1:
-        return ForestCells.of(package.reading)
-    return None
+    return _cells_of_raw_features(package) if package.n_scores == 1 else None
+
+
+def _class_cells_of(package: ModelPackage) -> ForestCells | None:
+    return _cells_of_raw_features(package) if package.n_scores > 1 else None
+
+
+def _cells_of_raw_features(package: ModelPackage) -> ForestCells | None:
+    rows = package.background.rows
+    whole = rows[~np.isnan(rows).any(axis=1)]
+    if not isinstance(package.reading, Forest) or not len(whole):
+        return None
+    forest = raw_forest_of(package.reading, package.card.features, whole[0])
+    # Where it does not agree with the forest on real people, nothing is said with it.
+    if forest is None or not np.allclose(
+        forest.additive_score(whole), package.reading.additive_score(whole), rtol=0, atol=package.additive_tolerance
+    ):
+        return None
+    return ForestCells.of(forest)
 
 
 def weighted_median(values: Numbers, weights: Numbers) -> float:

@@ -12,6 +12,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from explainer.recourse.leaf_masks import LeafMasks, leaf_masks_of
 from models.forest import Forest
 from models.tree import NO_CHILD
 
@@ -43,7 +44,7 @@ class ForestCells:
         by_leaf: Shape (n_demands,), the demands sorted by leaf.
         place: Shape (n_demands,), where each demand stands there.
         first_by_leaf: Shape (n_leaves + 1,), where each leaf's begin there.
-        value: Shape (n_leaves,), what each leaf adds, in the additive unit.
+        value: Shape (n_leaves,), what each leaf adds, in the additive unit; (n_leaves, n_classes) for several classes.
         tree: Shape (n_leaves,), tree of each leaf, ascending.
         base_value: Added to the leaves of every row.
     """
@@ -69,7 +70,7 @@ class ForestCells:
         """Lay out a forest.
 
         Args:
-            forest: The trees, with one additive score.
+            forest: The trees.
 
         Returns:
             The cells; None where the trees compare other columns than the raw features.
@@ -116,6 +117,11 @@ class ForestCells:
         return len(self.low) > MANY_DEMANDS
 
     @cached_property
+    def masks(self) -> LeafMasks | None:
+        """The leaves as bits, where the trees are small enough."""
+        return leaf_masks_of(self)
+
+    @cached_property
     def low_by_leaf(self) -> NDArray[np.signedinteger]:
         """:attr:`low` sorted by leaf."""
         return self.low[self.by_leaf]
@@ -138,6 +144,12 @@ class ForestCells:
         """
         with np.errstate(over="ignore"):
             values = row.astype(np.float32)
+        if self.many:
+            from explainer.recourse.profile_kernel import find_cells  # noqa: PLC0415 -- loads numba
+
+            cells = np.empty(len(values), dtype=np.int64)
+            find_cells(values, self.all_splits, self.first_split, cells)
+            return cells
         passed = np.concatenate([[0], np.cumsum(~(self.all_splits >= np.repeat(values, np.diff(self.first_split))))])
         return np.diff(passed[self.first_split])
 

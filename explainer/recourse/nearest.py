@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from explainer.recourse.action_set import Candidates
 from explainer.recourse.case import Case, Judged
 from explainer.recourse.forest_cells import Positions
-from explainer.recourse.moves import Moves
+from explainer.recourse.moves import Moves, MoveTable
+from explainer.recourse.score_profile import ForestProfile
 from explainer.recourse.value_grid import values_on_grid
 
 MAX_VALUE_PAIRS = 200_000
@@ -62,6 +63,38 @@ def nearest_singles(moves: Moves, judged: Judged, at_most: int) -> list[Found]:
         best = here.start + int(np.argmin(costs[here]))
         found.append(Found(cost=float(costs[best]), values=((int(moves.position[best]), float(moves.value[best])),)))
     return sorted(found, key=lambda one: (one.cost, one.values))
+
+
+def nearest_by_score(case: Case, table: MoveTable, at_most: int) -> list[Found] | None:
+    """Do the same in one compiled walk, where nothing but the score decides.
+
+    Args:
+        case: The person.
+        table: The moves of every person.
+        at_most: How many features are enough.
+
+    Returns:
+        What :func:`nearest_singles` gives for the person's moves; None where rules, constraints or the runtime have a
+        say, or a value is missing, so that moves must be judged one by one.
+    """
+    profile, cells, row = case.profile, case.own_cells, case.row
+    if cells is None or not isinstance(profile, ForestProfile) or not profile.cells.many:
+        return None
+    if case.has_conditions or np.isnan(row).any():
+        return None
+    from explainer.recourse import profile_kernel as kernel  # noqa: PLC0415 -- loads numba
+
+    nearest = kernel.Nearest(np.full(len(row), math.inf), np.empty(len(row)))
+    wanted = kernel.Wanted(1.0 if case.target.wants_low else -1.0, case.target.limit, case.tolerance)
+    entries = kernel.Entries(*(getattr(table, name) for name in kernel.Entries._fields))
+    if not kernel.nearest_reaching(kernel.Person(row, cells), entries, profile.scores_in_cells, wanted, nearest):
+        return None
+    found = []
+    for position in np.argsort(nearest.cost, kind="stable")[:at_most].tolist():
+        cost, value = float(nearest.cost[position]), float(nearest.value[position])
+        if cost < math.inf:
+            found.append(Found(cost=cost, values=((position, value),)))
+    return found
 
 
 def refined(case: Case, found: Found, candidates: Candidates) -> Found:

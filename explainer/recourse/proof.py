@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from explainer.recourse.additive_proof import additive_rules_out
 from explainer.recourse.case import Case
 from explainer.recourse.cell_ranges import AllowedRange, CellRanges, middle_of
+from explainer.recourse.class_bounds import LeadBounds
 from explainer.recourse.forest_bounds import ForestBounds
 from explainer.recourse.score_profile import AdditiveProfile, ForestProfile
 
@@ -84,10 +85,11 @@ class Proof:
             self.state = "proven" if additive_rules_out(case, case.profile, ranges, at_once) else "refuted"
             return
         too_many = at_once is not None and math.comb(len(ranges), at_once) > MAX_STARTS
-        if too_many or case.space.cells is None or not isinstance(case.profile, ForestProfile):
+        cells = case.space.cells or case.space.class_cells
+        if too_many or cells is None or (case.space.cells is None and np.isnan(case.row).any()):
             self.state = "refuted"  # nobody knows where the score can jump, or there are too many sets of features
             return
-        self._cells = case.space.cells
+        self._cells = cells
         self._levers = [one.position for one in ranges]
         self._whole = np.array([one.whole for one in ranges], dtype=np.bool_)
         self._ranges = [CellRanges.of(self._cells, one, float(case.row[one.position])) for one in ranges]
@@ -95,7 +97,12 @@ class Proof:
             {also for one in self._levers for also in case.space.followers.get(one, ())} - set(self._levers)
         )
         varying = np.array(self._varying, dtype=np.int64)
-        self._bounds = ForestBounds(case.profile, varying, least=case.target.wants_low)
+        self._bounds: ForestBounds | LeadBounds
+        if isinstance(case.profile, ForestProfile):
+            self._bounds = ForestBounds(case.profile, varying, least=case.target.wants_low)
+        else:
+            base_values = np.array(case.space.package.forest.output_base_values) + cells.base_value
+            self._bounds = LeadBounds(cells, case.row, varying, target=case.target, base_values=base_values)
         starts = self._starts(at_once)
         if starts is None:
             self.state = "refuted"

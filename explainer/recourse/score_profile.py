@@ -65,27 +65,36 @@ class ForestProfile:
         cells: The forest.
         row: The row.
         own_cells: Shape (n_features,), its cells.
-        unmet: Shape (n_leaves,), for each leaf its number of unmet demands times 2**32 plus the sum of their places,
-            see ``ForestCells.place``.
+        known_unmet: What :attr:`unmet` gives, where it is known already.
     """
 
     cells: ForestCells
     row: Numbers
     own_cells: Positions
-    unmet: Numbers
+    known_unmet: Numbers | None = None
 
     @classmethod
     def of(cls, cells: ForestCells, row: Numbers) -> "ForestProfile":
-        """Look at all demands of all leaves once."""
-        own_cells = cells.cells_of(row)
+        """Find the cells of a row; leaves are looked at when something is asked."""
+        return cls(cells=cells, row=row, own_cells=cells.cells_of(row))
+
+    @cached_property
+    def unmet(self) -> Numbers:
+        """For each leaf its number of unmet demands times 2**32 plus the sum of their places; shape (n_leaves,).
+
+        Places as in ``ForestCells.place``. All demands of all leaves are looked at once.
+        """
+        cells = self.cells
+        if self.known_unmet is not None:
+            return self.known_unmet
         if cells.many:
             counted = np.empty(len(cells.value))
-            _kernel().count_unmet(own_cells, _demands_of(cells), counted)
-            return cls(cells=cells, row=row, own_cells=own_cells, unmet=counted)
-        own = np.repeat(own_cells.astype(cells.low.dtype), np.diff(cells.first_demand))
+            _kernel().count_unmet(self.own_cells, _demands_of(cells), counted)
+            return counted
+        own = np.repeat(self.own_cells.astype(cells.low.dtype), np.diff(cells.first_demand))
         demands = np.flatnonzero((own < cells.low) | (own > cells.high))
         unmet = np.bincount(cells.leaf[demands], weights=cells.place[demands] + _ONE_UNMET, minlength=len(cells.value))
-        return cls(cells=cells, row=row, own_cells=own_cells, unmet=unmet.astype(np.float64, copy=False))
+        return unmet.astype(np.float64, copy=False)
 
     def moved(self, position: int, value: float) -> "ForestProfile":
         """Give the profile of the row with another value of one feature; only demands on it are looked at."""
@@ -103,7 +112,7 @@ class ForestProfile:
         unmet[cells.leaf[start + changed]] += np.where(is_unmet[changed], 1.0, -1.0) * (
             cells.place[start + changed] + _ONE_UNMET
         )
-        return ForestProfile(cells=cells, row=row, own_cells=own_cells, unmet=unmet)
+        return ForestProfile(cells=cells, row=row, own_cells=own_cells, known_unmet=unmet)
 
     @cached_property
     def score(self) -> float:
@@ -125,6 +134,10 @@ class ForestProfile:
         cells = self.cells
         if cells.many:
             scores = np.zeros(cells.first_cell[-1])
+            if self.known_unmet is None and cells.masks is not None:
+                room = _kernel().Room(np.empty(len(cells.masks.feature), dtype=np.uint64), scores)
+                score = _kernel().score_cells_by_masks
+                return score(self.own_cells, cells.masks, cells.base_value, room), scores
             return _kernel().score_cells(self.unmet, _demands_of(cells), cells.base_value, scores), scores
         reached = np.flatnonzero(self.unmet == 0)
         own_score = cells.base_value + float(cells.value[reached].sum())

@@ -15,13 +15,12 @@ from numpy.typing import NDArray
 from explainer.decisions.decision import Value
 from explainer.explanations.counterfactual import Change, Counterfactual, NoCounterfactual, Recourse
 from explainer.explanations.model_outcome import ModelOutcome, outcome_of_row, outcomes_of_rows, rules_in_order
-from explainer.recourse.action_set import SearchSpace
+from explainer.recourse.action_set import Candidates, SearchSpace
 from explainer.recourse.beam import Beam, different
 from explainer.recourse.case import Case
 from explainer.recourse.moves import Moves
-from explainer.recourse.nearest import Found, nearest_pair, nearest_singles, refined
+from explainer.recourse.nearest import Found, nearest_by_score, nearest_pair, nearest_singles, refined
 from explainer.recourse.proof import Proof, ruled_out
-from explainer.recourse.target import Target
 from explainer.recourse.verification import Verification
 from models.features import from_row, to_row
 from models.package import ModelPackage
@@ -74,7 +73,7 @@ def find_recourse(
     shown_alone = {one.positions[0] for one in found if len(one.values) == 1}
     wrong = [one for one in search.for_disputed_values() if one.positions[0] not in shown_alone]
     disputed = search.counterfactuals(wrong[:MAX_COUNTERFACTUALS], inputs, proven=True, correction=True)
-    verification = Verification(package, inputs, row, now)
+    verification = Verification(package, inputs, row, now, search.answers)
     verification.verify(counterfactuals)
     verification.verify(disputed, correction=True)
     return Recourse(counterfactuals=counterfactuals, none=none, disputed=disputed)
@@ -82,8 +81,8 @@ def find_recourse(
 
 def case_of(package: ModelPackage, row: Numbers, now: ModelOutcome, space: SearchSpace | None = None) -> Case:
     """Say what is looked for: the outcome that the person does not have."""
-    target = Target.other_than(package.card, now.outcome)
     space = space or SearchSpace.of(package)
+    target = space.target_other_than(now.outcome)
     return Case(space=space.where_missing(np.isnan(row)), row=row, target=target)
 
 
@@ -94,10 +93,14 @@ class Search:
         case: The person and the outcome that is looked for.
         now: What rules and model give for the person's own values.
         proof: That nothing helps, as far as it has come; begun anew if left out.
+
+    Attributes:
+        answers: What rules and model gave for rows that were run through them, by the rows' bytes.
     """
 
     def __init__(self, case: Case, now: ModelOutcome, proof: Proof | None = None) -> None:
         self._case, self._now, self._proof = case, now, proof
+        self.answers: dict[bytes, ModelOutcome] = {}
 
     def for_actions(self) -> tuple[list[Found], bool, NoCounterfactual | None]:
         """Search what the person could change.
@@ -106,15 +109,17 @@ class Search:
             Best first; whether it is proven that fewer changes are not enough; the reason if nothing was found.
         """
         case, candidates = self._case, self._case.space.actions
+        enough = len(candidates) if case.space.has_thinned_values else MAX_COUNTERFACTUALS
+        found = nearest_by_score(case, case.space.action_moves, enough)
+        if found:
+            return self._refined(found, candidates), True, None
         moves = case.space.action_moves.moves_from(case.row, case.own_cells)
         if not could_matter(case, moves, self._now):
             return [], True, NoCounterfactual(reason="nothing_actionable", proven=True)
         root = case.judge(case.profile, moves)
-        enough = len(candidates) if case.space.has_thinned_values else MAX_COUNTERFACTUALS
-        found = [refined(case, one, candidates[one.positions[0]]) for one in nearest_singles(moves, root, enough)]
+        found = nearest_singles(moves, root, enough)
         if found:
-            found.sort(key=lambda one: (one.cost, one.values))
-            return found[:MAX_COUNTERFACTUALS], True, None
+            return self._refined(found, candidates), True, None
         beam = Beam(case, moves, root)
         found = self._nearest_pairs(moves) or beam.search(MAX_CHANGES, MAX_COUNTERFACTUALS)
         proof = None if found else self._proof or Proof(case, case.ranges)
@@ -127,9 +132,15 @@ class Search:
         proven = proof is not None and proof.state == "proven"
         return [], proven, NoCounterfactual(reason="none_found", proven=proven, closest_score=self._closest_score(beam))
 
+    def _refined(self, found: Sequence[Found], candidates: Mapping[int, Candidates]) -> list[Found]:
+        nearer = [refined(self._case, one, candidates[one.positions[0]]) for one in found]
+        return sorted(nearer, key=lambda one: (one.cost, one.values))[:MAX_COUNTERFACTUALS]
+
     def for_disputed_values(self) -> list[Found]:
         """Search single values that could be wrong, nearest first."""
         space = self._case.space
+        if not space.disputable:
+            return []
         alone = Case(space=space.without_dependencies, row=self._case.row, target=self._case.target)
         moves = alone.space.disputable_moves.moves_from(alone.row, self._case.own_cells)
         # As many again, because those that are shown as options are left out.
@@ -153,6 +164,7 @@ class Search:
             rows = np.stack([case.row_with(dict(one.values)) for one in found])
         told = []
         for row, after in zip(rows, outcomes_of_rows(package, rows), strict=True):
+            self.answers[row.tobytes()] = after
             places = np.flatnonzero(case.differs(row))
             values = from_row([package.card.features[place] for place in places], row[places])
             changes = (Change(feature=name, before=inputs[name], after=value) for name, value in values.items())
@@ -177,6 +189,8 @@ class Search:
         return different(sorted(found, key=lambda one: (one.cost, one.values)), MAX_COUNTERFACTUALS)
 
     def _fewer_are_ruled_out(self, at_once: int) -> bool:
+        if at_once == 0:
+            return True  # without any change the outcome is the person's own
         if at_once > 2 or not self._singles_are_ruled_out():  # noqa: PLR2004 - sets of three are too many to wait for
             return False
         return at_once == 1 or ruled_out(self._case, self._case.ranges, at_once=at_once, boxes=MAX_BOXES)

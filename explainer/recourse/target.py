@@ -54,7 +54,7 @@ class Target:
         Returns:
             The same shape, in the additive unit.
         """
-        return scores - self._limit if self.wants_low else self._limit - scores
+        return scores - self.limit if self.wants_low else self.limit - scores
 
     def reached(self, rows: Numbers, scores: Numbers) -> Truths:
         """Say whether rules and model lead to the outcome.
@@ -99,7 +99,8 @@ class Target:
         return self.card.threshold is not None and self.card.outcome_at_or_above not in self.outcomes
 
     @cached_property
-    def _limit(self) -> float:
+    def limit(self) -> float:
+        """The score that :meth:`short_of` measures from."""
         return 0.0 if self.card.threshold is None else additive_threshold(self.card)
 
     def _scores_where(self, enough: Truths) -> Numbers:

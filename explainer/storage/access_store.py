@@ -8,8 +8,11 @@ import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection
 
 from explainer.errors import ConflictError
+from explainer.storage.backend import Backend
+from explainer.storage.driver_statements import DriverSelect
 from explainer.storage.rows import record_from, refusing_duplicates, row_from
 from explainer.storage.tables import api_key, noted_reading, session, staff
+from explainer.use_cases.callers import CaseSystem
 from explainer.use_cases.records import ApiKeyRecord, SessionRecord, StaffRecord
 
 KEPT_AFTER_END = timedelta(days=1)
@@ -17,6 +20,27 @@ KEPT_AFTER_END = timedelta(days=1)
 
 NOTES_KEPT = timedelta(days=400)
 """Notes say that something was logged already; readings are noted by the hour, refused models until they change."""
+
+
+_CASE_SYSTEM = DriverSelect(
+    sa.select(api_key.c.id, api_key.c.name).where(
+        api_key.c.digest == sa.bindparam("sought"), api_key.c.revoked_at.is_(None)
+    )
+)
+
+
+def read_case_system(backend: Backend, digest: bytes) -> CaseSystem | None:
+    """The case system that proves itself by the key with this digest.
+
+    Args:
+        backend: The engine.
+        digest: SHA-256 of an API key.
+
+    Returns:
+        The case system, or None where no key that is not revoked has this digest.
+    """
+    row = backend.one_row(_CASE_SYSTEM, {"sought": digest})
+    return None if row is None else CaseSystem(key_id=row[0], name=row[1])
 
 
 class SqlAccessStore:
@@ -102,6 +126,10 @@ class SqlAccessStore:
     def end_session(self, digest: bytes) -> None:
         """Delete a session; nothing happens if it was ended before."""
         self._connection.execute(sa.delete(session).where(session.c.digest == digest))
+
+    def forget_ended_sessions(self, *, now: datetime) -> int:
+        """Delete the sessions that have expired; returns how many."""
+        return self._connection.execute(sa.delete(session).where(session.c.expires_at <= now)).rowcount
 
     def was_noted(self, mark: bytes) -> bool:
         """Whether this reading was noted before (readings of the log are logged once per person and hour)."""

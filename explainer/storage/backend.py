@@ -4,8 +4,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, Select
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
+
+from explainer.storage.driver_statements import DriverSelect
 
 
 class Backend(Protocol):
@@ -19,11 +21,11 @@ class Backend(Protocol):
     def reads_at_once(self) -> bool:
         """Whether a reading waits for nobody, so that an event loop may do it itself."""
 
-    def one_row(self, statement: Select[Any], parameters: Mapping[str, str]) -> Sequence[Any] | None:
-        """Run one statement that gives at most one row, on the shortest way there is.
+    def one_row(self, query: DriverSelect, parameters: Mapping[str, str | bytes]) -> Sequence[Any] | None:
+        """Run one query that gives at most one row, on the shortest way there is.
 
         Args:
-            statement: The same object at every call; types of its columns are not applied to what is read.
+            query: The query.
             parameters: Values of its named parameters.
 
         Returns:

@@ -13,7 +13,7 @@ from models.errors import InputProblem, InvalidInputError
 SEQUENCE_NUMBER = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 """64-bit integer on both engines (SQLite knows only ``INTEGER`` as the row id)."""
 
-_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_HALF_OF_A_PAIR = re.compile("[\ud800-\udfff]")
 
 
 class NaiveDatetimeError(TypeError, DontWrapMixin):
@@ -30,7 +30,8 @@ def refuse_unstorable(text: str) -> None:
     Raises:
         UnstorableTextError: It holds a NUL character or half of a surrogate pair.
     """
-    if _UNSTORABLE.search(text):
+    # Nearly every text is a name or a number in ASCII, and Python knows that of a text without reading it.
+    if "\x00" in text or (not text.isascii() and _HALF_OF_A_PAIR.search(text)):
         detail = "A text holds a NUL character or half of a surrogate pair; send it without."
         raise UnstorableTextError([InputProblem(pointer="", code="unstorable_text", detail=detail)])
 

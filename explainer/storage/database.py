@@ -10,6 +10,7 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, IntegrityError
 
 from explainer.errors import BadSignatureError, SettingsError
 from explainer.storage import schema
+from explainer.storage.access_store import read_case_system
 from explainer.storage.backend import Backend
 from explainer.storage.kept_document_store import read_deliverable
 from explainer.storage.log_integration import newest_checkpoint, start_log
@@ -21,6 +22,7 @@ from explainer.storage.unit_of_work import SqlUnitOfWork
 from explainer.transparency_log.checkpoint import open_checkpoint
 from explainer.transparency_log.group_commit import GroupCommit
 from explainer.transparency_log.signed_note import NoteSigner, NoteVerifier
+from explainer.use_cases.callers import CaseSystem
 from explainer.use_cases.records import Deliverable, Delivery, LogRecord
 from explainer.use_cases.stores import UnitOfWork
 from models.errors import KlarbescheidError
@@ -73,9 +75,18 @@ class SqlDatabase:
         """What a delivery needs to know about this decision; see ``kept_document_store.read_deliverable``."""
         return read_deliverable(self._backend, reference, audience=audience, language=language)
 
+    def erased_at(self, key_id: str) -> datetime | None:
+        """When this key was erased, or None."""
+        with self.reading() as work:
+            return work.erasures.erased_at(key_id)
+
     def register_version_in_force(self, slug: str) -> int:
         """Number of the newest published version of one register entry, 0 before the first."""
         return read_version_in_force(self._backend, slug)
+
+    def case_system(self, digest: bytes) -> CaseSystem | None:
+        """The case system whose API key has this digest and is not revoked, or None."""
+        return read_case_system(self._backend, digest)
 
     async def deliver(self, delivery: Delivery) -> LogRecord:
         """Keep a delivery in one transaction with others of the same moment; returns when it has committed."""

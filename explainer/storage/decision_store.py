@@ -1,6 +1,8 @@
 """Decisions in SQL."""
 
 from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import ColumnElement, Connection
@@ -8,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection
 from explainer.decisions.decision import DecisionStatus
 from explainer.errors import ConflictError, DecisionNotFoundError, TransitionNotAllowedError
 from explainer.storage.rows import record_from, refusing_duplicates, row_from
-from explainer.storage.tables import decision, explanation
+from explainer.storage.tables import decision, erased_key, explanation
 from explainer.use_cases.records import DecisionCounts, DecisionFilter, DecisionRecord
 
 # Built once: putting a statement together costs more than SQLite needs to answer it.
@@ -68,6 +70,65 @@ class SqlDecisionStore:
         )
         if changed.rowcount == 0:
             raise DecisionNotFoundError(f"There is no decision with the reference {reference}")
+
+    def of_subject(self, subject_id: str) -> Sequence[DecisionRecord]:
+        """All decisions with this person's tag, oldest first."""
+        return self._found(sa.select(decision).where(decision.c.subject_id == subject_id))
+
+    def sharing_key(self, key_id: str) -> Sequence[DecisionRecord]:
+        """All decisions sealed under this key: one, or several where an earlier version of the program sealed them."""
+        return self._found(sa.select(decision).where(decision.c.key_id == key_id))
+
+    def issuers(self) -> Sequence[str]:
+        """Everybody whose cases there are."""
+        return list(self._connection.execute(sa.select(decision.c.issued_by).distinct()).scalars())
+
+    def not_erased(
+        self, *, before: datetime, after: tuple[datetime, str] | None, limit: int
+    ) -> Sequence[DecisionRecord]:
+        """Decisions recorded before a moment whose data are not erased, oldest first.
+
+        Args:
+            before: Recorded before this moment.
+            after: Begin after this (recorded_at, reference), or with the oldest.
+            limit: At most so many.
+
+        Returns:
+            The decisions of one part.
+        """
+        erased = sa.exists(sa.select(erased_key.c.key_id).where(erased_key.c.key_id == decision.c.key_id))
+        query = sa.select(decision).where(decision.c.recorded_at < before, ~erased).limit(limit)
+        if after is not None:
+            moment, reference = after
+            query = query.where(
+                sa.or_(
+                    decision.c.recorded_at > moment,
+                    sa.and_(decision.c.recorded_at == moment, decision.c.reference > reference),
+                )
+            )
+        return self._found(query)
+
+    def _found(self, query: sa.Select[Any]) -> Sequence[DecisionRecord]:
+        in_order = query.order_by(decision.c.recorded_at, decision.c.reference)
+        return [DecisionRecord(**row) for row in self._connection.execute(in_order).mappings()]
+
+    def replace_numbers(self, reference: str, *, known: bytes, better: bytes) -> bool:
+        """Put better sealed numbers in the place of known ones.
+
+        Args:
+            reference: Which decision.
+            known: Its sealed numbers, as they were read.
+            better: Those that take their place.
+
+        Returns:
+            False where other numbers stand there meanwhile, or there is no such decision; then nothing changes.
+        """
+        changed = self._connection.execute(
+            sa.update(decision)
+            .where(decision.c.reference == reference, decision.c.sealed_numbers == known)
+            .values(sealed_numbers=better)
+        )
+        return changed.rowcount == 1
 
     def successor_of(self, reference: str) -> str | None:
         """Reference of the decision that superseded this one, or None."""

@@ -1,15 +1,21 @@
 """Delivered explanations in SQL."""
 
 from collections.abc import Sequence
+from dataclasses import fields
+from datetime import datetime
+from operator import attrgetter
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from explainer.storage.rows import record_from, refusing_duplicates, row_from
-from explainer.storage.tables import explanation
+from explainer.storage.driver_statements import DriverInsert
+from explainer.storage.rows import record_from, refusing_duplicates
+from explainer.storage.tables import erased_key, explanation
 from explainer.use_cases.records import ExplanationRecord
 
-_INSERT = sa.insert(explanation)  # built once: putting it together costs more than SQLite needs to run it
+_COLUMNS = tuple(field.name for field in fields(ExplanationRecord))
+_EXPLANATIONS = DriverInsert(explanation, *_COLUMNS)
+_values = attrgetter(*_COLUMNS)
 
 
 class SqlExplanationStore:
@@ -32,7 +38,7 @@ class SqlExplanationStore:
             ConflictError: The id exists.
         """
         with refusing_duplicates(self._connection, f"An explanation with the id {record.id} exists already"):
-            self._connection.execute(_INSERT, row_from(record))
+            self.add_all([record])
 
     def add_all(self, records: Sequence[ExplanationRecord]) -> None:
         """Insert several delivered explanations at once; the caller holds a savepoint.
@@ -40,12 +46,23 @@ class SqlExplanationStore:
         Raises:
             sqlalchemy.exc.IntegrityError: One of the ids exists; which, the caller finds out one by one.
         """
-        self._connection.execute(_INSERT, [row_from(record) for record in records])
+        _EXPLANATIONS.insert(self._connection, [_values(record) for record in records])
 
     def get(self, explanation_id: str) -> ExplanationRecord | None:
         """Return the explanation with this id, or None."""
         row = self._connection.execute(sa.select(explanation).where(explanation.c.id == explanation_id)).one_or_none()
         return record_from(ExplanationRecord, row)
+
+    def of_inputs_not_erased(self, *, before: datetime, limit: int) -> Sequence[ExplanationRecord]:
+        """Explanations without a decision, delivered before a moment and not erased, oldest first."""
+        erased = sa.exists(sa.select(erased_key.c.key_id).where(erased_key.c.key_id == explanation.c.key_id))
+        query = (
+            sa.select(explanation)
+            .where(explanation.c.decision_reference.is_(None), explanation.c.produced_at < before, ~erased)
+            .order_by(explanation.c.produced_at, explanation.c.id)
+            .limit(limit)
+        )
+        return [ExplanationRecord(**row) for row in self._connection.execute(query).mappings()]
 
     def of_decision(self, reference: str) -> Sequence[ExplanationRecord]:
         """All explanations delivered for one decision, newest first."""

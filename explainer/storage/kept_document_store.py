@@ -9,8 +9,10 @@ from sqlalchemy import Connection
 from explainer.decisions.decision import DecisionStatus
 from explainer.storage.backend import Backend
 from explainer.storage.column_types import refuse_unstorable
+from explainer.storage.driver_statements import DriverSelect
 from explainer.storage.rows import record_from, row_from
 from explainer.storage.tables import decision, kept_document, task
+from explainer.transparency_log.sealing import MARK_SIZE
 from explainer.use_cases.records import Deliverable, KeptDocumentRecord
 
 TASKS_THAT_WAIT = ("explanation_refused", "numbers_missing")
@@ -46,6 +48,7 @@ def _deliverable() -> sa.Select[Any]:
             decision.c.role,
             decision.c.access_code_digest,
             decision.c.key_id,
+            sa.func.substr(decision.c.sealed_numbers, 1, MARK_SIZE).label("numbers_mark"),
             sa.select(successor.c.reference)
             .where(successor.c.supersedes == decision.c.reference)
             .correlate(decision)
@@ -62,7 +65,7 @@ def _deliverable() -> sa.Select[Any]:
     )
 
 
-_DELIVERABLE = _deliverable()
+_DELIVERABLE = DriverSelect(_deliverable())
 
 
 class SqlKeptDocumentStore:

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from explainer.errors import LogIntegrityError
+from explainer.storage.driver_statements import DriverInsert, DriverSelect
 from explainer.storage.right_edge import RightEdge
 from explainer.storage.tables import log_checkpoint, log_entry, log_tile
 from explainer.storage.tile_reader import SqlTileReader
@@ -18,17 +19,17 @@ from explainer.transparency_log.signed_note import NoteSigner
 from explainer.transparency_log.tiles import tile_root
 from explainer.transparency_log.tree import Tree, completed_tiles
 
-_NEWEST_CHECKPOINT = (
+_NEWEST = (
     sa.select(log_checkpoint.c.size, log_checkpoint.c.root, log_checkpoint.c.note)
     .order_by(log_checkpoint.c.size.desc())
     .limit(1)
 )
-_NEWEST_CHECKPOINT_ALONE = _NEWEST_CHECKPOINT.add_columns(sa.null().label("last_entry"))
-_INSERT_TILE = sa.insert(log_tile)
-_INSERT_CHECKPOINT = sa.insert(log_checkpoint)
-_CHECKPOINT_AND_LAST_ENTRY = _NEWEST_CHECKPOINT.add_columns(
-    sa.select(sa.func.max(log_entry.c.seq)).scalar_subquery().label("last_entry")
+_NEWEST_CHECKPOINT = DriverSelect(_NEWEST.add_columns(sa.null().label("last_entry")))
+_CHECKPOINT_AND_LAST_ENTRY = DriverSelect(
+    _NEWEST.add_columns(sa.select(sa.func.max(log_entry.c.seq)).scalar_subquery().label("last_entry"))
 )
+_TILES = DriverInsert(log_tile, "level", "n", "hashes", "root")
+_CHECKPOINTS = DriverInsert(log_checkpoint, "size", "root", "note", "at")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,13 +64,13 @@ def newest_checkpoint(connection: Connection) -> StoredCheckpoint:
     Raises:
         LogIntegrityError: There is none; even the empty log has one since the first migration.
     """
-    return _found(connection.execute(_NEWEST_CHECKPOINT_ALONE).one_or_none())[0]
+    return _found(_NEWEST_CHECKPOINT.rows(connection))[0]
 
 
-def _found(row: Sequence[Any] | None) -> tuple[StoredCheckpoint, int | None]:
-    if row is None:
+def _found(rows: Sequence[Sequence[Any]]) -> tuple[StoredCheckpoint, int | None]:
+    if not rows:
         raise LogIntegrityError("The log has no checkpoint, not even the one of the empty log: rows have been removed")
-    size, root, note, last_entry = row
+    size, root, note, last_entry = rows[0]
     return StoredCheckpoint(size=size, root=root, note=note), last_entry
 
 
@@ -87,7 +88,7 @@ def checkpoint_to_append_to(connection: Connection, signer: NoteSigner) -> Store
         LogIntegrityError: Entries and newest checkpoint do not belong together, or the log belongs to another key
             name: signing would start a second history.
     """
-    newest, last = _found(connection.execute(_CHECKPOINT_AND_LAST_ENTRY).one_or_none())
+    newest, last = _found(_CHECKPOINT_AND_LAST_ENTRY.rows(connection))
     if newest.origin != signer.name:
         raise LogIntegrityError(
             f"The log in this database is {newest.origin}, but the signing key is named {signer.name}; "
@@ -107,7 +108,7 @@ def integrate(
     edge: RightEdge,
     *,
     before: StoredCheckpoint,
-    new_size: int,
+    new_hashes: Sequence[bytes],
     at: datetime,
 ) -> StoredCheckpoint:
     """Store the tiles that became full and sign one checkpoint over everything.
@@ -117,7 +118,7 @@ def integrate(
         signer: The log's key.
         edge: What this process remembers of the tree.
         before: The newest checkpoint.
-        new_size: Number of leaves now.
+        new_hashes: Leaf hashes of the entries, in their order.
         at: When the checkpoint is signed.
 
     Returns:
@@ -127,14 +128,12 @@ def integrate(
         LogIntegrityError: The hashes that the tree needs are not all there.
     """
     reader = SqlTileReader(connection)
+    new_size = before.size + len(new_hashes)
     tree = Tree(reader, new_size)
     for path in completed_tiles(before.size, new_size):
         hashes = tree.tile(path.level, path.index)
-        connection.execute(
-            _INSERT_TILE,
-            {"level": path.level, "n": path.index, "hashes": hashes, "root": tile_root(hashes)},
-        )
-    grown = edge.append(reader, size=before.size, root=before.root, new_size=new_size)
+        _TILES.insert(connection, [(path.level, path.index, hashes, tile_root(hashes))])
+    grown = edge.append(reader, size=before.size, root=before.root, new_hashes=new_hashes)
     return _store_checkpoint(connection, signer, Checkpoint(signer.name, new_size, grown.root()), at)
 
 
@@ -157,5 +156,5 @@ def _store_checkpoint(
     stored = StoredCheckpoint(
         size=checkpoint.tree_size, root=checkpoint.root_hash, note=sign_checkpoint(checkpoint, [signer])
     )
-    connection.execute(_INSERT_CHECKPOINT, {"size": stored.size, "root": stored.root, "note": stored.note, "at": at})
+    _CHECKPOINTS.insert(connection, [(stored.size, stored.root, stored.note, at)])
     return stored

@@ -6,6 +6,7 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from explainer.storage.driver_statements import DriverInsert
 from explainer.storage.log_integration import StoredCheckpoint, checkpoint_to_append_to, integrate, newest_checkpoint
 from explainer.storage.right_edge import RightEdge
 from explainer.storage.rows import record_from
@@ -17,10 +18,9 @@ from explainer.transparency_log.signed_note import NoteSigner
 from explainer.transparency_log.tiles import check_leaf_size
 from explainer.use_cases.records import LogRecord, PreparedEntry
 
-# Built once: putting a statement together costs more than SQLite needs to run it.
-_INSERT_ENTRY = sa.insert(log_entry)
-_INSERT_LEAF = sa.insert(log_leaf)
-_INSERT_SEALED = sa.insert(log_sealed)
+_ENTRIES = DriverInsert(log_entry, "seq", "entry_id", "event", "system", "at", "leaf_hash")
+_LEAVES = DriverInsert(log_leaf, "seq", "leaf")
+_SEALED = DriverInsert(log_sealed, "entry_id", "key_id", "sealed")
 
 
 class SqlLogStore:
@@ -44,7 +44,7 @@ class SqlLogStore:
         self._edge = edge
         self._take_lock = take_lock
         self._before: StoredCheckpoint | None = None
-        self._pending = 0
+        self._pending_hashes: list[bytes] = []
 
     def append(self, entry: LogEntry, *, sealed: bytes, key_id: str, at: datetime) -> LogRecord:
         """Append one entry with its sealed private part.
@@ -85,38 +85,25 @@ class SqlLogStore:
             RuntimeError: The unit of work is read-only.
             sqlalchemy.exc.IntegrityError: See :meth:`append`.
         """
-        first = self._size_when_locked() + self._pending
+        first = self._size_when_locked() + self.pending
         records = [_record(first + place, prepared) for place, prepared in enumerate(entries)]
-        self._connection.execute(
-            _INSERT_ENTRY,
-            [
-                {
-                    "seq": record.index,
-                    "entry_id": record.entry_id,
-                    "event": record.event,
-                    "system": record.system,
-                    "at": record.at,
-                    "leaf_hash": record.leaf_hash,
-                }
-                for record in records
-            ],
+        _ENTRIES.insert(
+            self._connection,
+            [(one.index, one.entry_id, one.event, one.system, one.at, one.leaf_hash) for one in records],
         )
-        self._connection.execute(_INSERT_LEAF, [{"seq": record.index, "leaf": record.leaf} for record in records])
-        self._connection.execute(
-            _INSERT_SEALED,
-            [{"entry_id": one.entry.id, "key_id": one.key_id, "sealed": one.sealed} for one in entries],
-        )
-        self._pending += len(records)
+        _LEAVES.insert(self._connection, [(one.index, one.leaf) for one in records])
+        _SEALED.insert(self._connection, [(one.entry.id, one.key_id, one.sealed) for one in entries])
+        self._pending_hashes += [one.leaf_hash for one in records]
         return records
 
     @property
     def pending(self) -> int:
         """How many entries this unit of work has appended so far."""
-        return self._pending
+        return len(self._pending_hashes)
 
     def forget_pending_after(self, pending: int) -> None:
         """Count only the first of the appended entries: the others went with the savepoint they were appended in."""
-        self._pending = pending
+        del self._pending_hashes[pending:]
 
     def integrate_pending(self, *, at: datetime) -> None:
         """Make the pending entries part of the tree; the unit of work calls this right before it commits.
@@ -124,17 +111,12 @@ class SqlLogStore:
         Args:
             at: When the checkpoint is signed.
         """
-        if self._before is None or not self._pending:
+        if self._before is None or not self._pending_hashes:
             return
         self._before = integrate(
-            self._connection,
-            self._signer,
-            self._edge,
-            before=self._before,
-            new_size=self._before.size + self._pending,
-            at=at,
+            self._connection, self._signer, self._edge, before=self._before, new_hashes=self._pending_hashes, at=at
         )
-        self._pending = 0
+        self._pending_hashes = []
 
     def tree_size(self) -> int:
         """Number of integrated entries this transaction sees."""
@@ -153,6 +135,21 @@ class SqlLogStore:
         query = sa.select(log_leaf.c.leaf).where(log_leaf.c.seq >= start, log_leaf.c.seq < end).order_by(log_leaf.c.seq)
         return list(self._connection.execute(query).scalars())
 
+    def facts(self, start: int, end: int) -> Sequence[tuple[int, str, datetime, bytes | None]]:
+        """Index, event, time and leaf (None where it was pruned) with start <= index < end, in order."""
+        query = (
+            sa.select(log_entry.c.seq, log_entry.c.event, log_entry.c.at, log_leaf.c.leaf)
+            .outerjoin(log_leaf, log_leaf.c.seq == log_entry.c.seq)
+            .where(log_entry.c.seq >= start, log_entry.c.seq < end)
+            .order_by(log_entry.c.seq)
+        )
+        return [(row[0], row[1], row[2], row[3]) for row in self._connection.execute(query)]
+
+    def records(self, indexes: Sequence[int]) -> Sequence[LogRecord]:
+        """The entries at these indexes whose leaves are kept, newest first."""
+        query = _records().where(log_entry.c.seq.in_(indexes)).order_by(log_entry.c.seq.desc())
+        return [LogRecord(**row) for row in self._connection.execute(query).mappings()]
+
     def find(self, entry_id: str) -> LogRecord | None:
         """Return one entry, or None."""
         row = self._connection.execute(_records().where(log_entry.c.entry_id == entry_id)).one_or_none()
@@ -164,6 +161,20 @@ class SqlLogStore:
             sa.select(log_sealed.c.key_id, log_sealed.c.sealed).where(log_sealed.c.entry_id == entry_id)
         ).one_or_none()
         return None if row is None else (row.key_id, row.sealed)
+
+    def under_key(self, key_id: str) -> Sequence[tuple[LogRecord, bytes]]:
+        """Entries whose private part is sealed under this key, oldest first, with that part."""
+        query = (
+            _records()
+            .add_columns(log_sealed.c.sealed)
+            .join(log_sealed, log_sealed.c.entry_id == log_entry.c.entry_id)
+            .where(log_sealed.c.key_id == key_id)
+            .order_by(log_entry.c.seq)
+        )
+        return [
+            (LogRecord(**{name: value for name, value in row.items() if name != "sealed"}), row["sealed"])
+            for row in self._connection.execute(query).mappings()
+        ]
 
     def newest(
         self, *, limit: int, before: int | None = None, event: str | None = None, system: str | None = None

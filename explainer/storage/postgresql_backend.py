@@ -5,9 +5,10 @@ from contextlib import contextmanager
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import URL, Connection, Select
+from sqlalchemy import URL, Connection
 
 from explainer.storage.backend import commit
+from explainer.storage.driver_statements import DriverSelect
 
 LOG_LOCK = int.from_bytes(b"klarlog\x01")
 """Key of the advisory lock that writers of the log hold; any 63-bit number that no other program uses."""
@@ -52,10 +53,11 @@ class PostgresqlBackend:
         """Every reading is a journey to the server and back."""
         return False
 
-    def one_row(self, statement: Select[Any], parameters: Mapping[str, str]) -> Sequence[Any] | None:
-        """Run one statement in a transaction of its own."""
+    def one_row(self, query: DriverSelect, parameters: Mapping[str, str | bytes]) -> Sequence[Any] | None:
+        """Run one query in a transaction of its own."""
         with self._reading_engine.connect() as connection:
-            return connection.execute(statement, dict(parameters)).one_or_none()
+            rows = query.rows(connection, parameters)
+        return rows[0] if rows else None
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -67,6 +69,7 @@ class PostgresqlBackend:
     def writing(self) -> Iterator[Connection]:
         """A transaction that may write."""
         with self._engine.connect() as connection:
+            connection.begin()  # said, because statements that go straight to the driver do not begin it by themselves
             yield connection
             commit(connection)
 

@@ -6,11 +6,14 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from explainer.storage.backend import Backend
+from explainer.storage.driver_statements import DriverSelect
 from explainer.storage.rows import record_from, refusing_duplicates, row_from
 from explainer.storage.tables import publication
 from explainer.use_cases.records import PublicationRecord
 
-_VERSION_IN_FORCE = sa.select(sa.func.max(publication.c.version)).where(publication.c.slug == sa.bindparam("sought"))
+_VERSION_IN_FORCE = DriverSelect(
+    sa.select(sa.func.max(publication.c.version)).where(publication.c.slug == sa.bindparam("sought"))
+)
 
 
 def read_version_in_force(backend: Backend, slug: str) -> int:

@@ -1,5 +1,7 @@
 """Keeps the right edge of the log between appends, and proves it before it is used again."""
 
+from collections.abc import Sequence
+
 from explainer.errors import LogIntegrityError
 from explainer.storage.tile_reader import RightEdgeReader
 from explainer.transparency_log.frontier import Frontier
@@ -17,20 +19,20 @@ class RightEdge:
     def __init__(self) -> None:
         self._kept = Frontier(0, ())
 
-    def append(self, reader: TileReader, *, size: int, root: bytes, new_size: int) -> Frontier:
+    def append(self, reader: TileReader, *, size: int, root: bytes, new_hashes: Sequence[bytes]) -> Frontier:
         """The frontier after the new leaves.
 
         Args:
-            reader: Hashes as the transaction sees them, the new leaves included.
+            reader: Hashes as the transaction sees them.
             size: Size of the newest checkpoint.
             root: Its root hash.
-            new_size: Number of leaves now.
+            new_hashes: Hashes of the new leaves, which the transaction has inserted.
 
         Returns:
             The frontier of the grown tree.
 
         Raises:
-            LogIntegrityError: The stored hashes do not lead to the newest checkpoint's root, or are not all there.
+            LogIntegrityError: The stored hashes do not lead to the newest checkpoint's root.
         """
         before = self._kept
         if before.size != size or before.root() != root:
@@ -40,9 +42,6 @@ class RightEdge:
                     f"The hashes in this database do not lead to the root that was signed for its {size} entries; "
                     "going on would sign a second history"
                 )
-        new_hashes = reader.leaf_hashes(size, new_size)
-        if len(new_hashes) != new_size - size:
-            raise LogIntegrityError(f"Storage holds {len(new_hashes)} of the {new_size - size} new leaf hashes")
         # One assignment of something immutable: threads see the old one or the new one, and prove either.
         self._kept = before.with_leaves(new_hashes)
         return self._kept

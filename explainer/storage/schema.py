@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from explainer.errors import SettingsError
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """Every revision there is, oldest first; a test compares them with the files in ``migrations/versions``."""
 
 MIGRATIONS = Path(__file__).parent / "migrations"

@@ -14,10 +14,11 @@ from threading import Lock
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy import URL, Connection, Engine, Select
+from sqlalchemy import URL, Connection, Engine
 
 from explainer.errors import SettingsError
 from explainer.storage.backend import commit
+from explainer.storage.driver_statements import DriverSelect
 from explainer.transparency_log.kept_connections import KeptConnections
 
 WRITER_PATIENCE_SECONDS = 60.0
@@ -25,6 +26,17 @@ WRITER_PATIENCE_SECONDS = 60.0
 
 BUSY_TIMEOUT_MILLISECONDS = 30_000
 """How long SQLite itself waits: only for programs that do not use our file lock, such as a backup."""
+
+
+CHECKPOINT_PAGES = 16_000
+"""Pages (of 4 KiB) in the write-ahead log before a commit also copies them into the database.
+
+That commit waits for the disk once more and longer, and with it everyone who is answered at its moment. SQLite's own
+1,000 pages are full after a dozen batches; and pages that were written often meanwhile are copied once.
+"""
+
+PREPARED_STATEMENTS = 256
+"""Statements that a connection keeps prepared: inserts of one row and of twenty are two of them."""
 
 
 class SqliteBackend:
@@ -51,7 +63,6 @@ class SqliteBackend:
         self._lock_file = self._file.with_name(f"{self._file.name}.lock")
         self._writer = Lock()
         self._kept_readers = KeptConnections(self._file, self._connect_reader)
-        self._texts: dict[Select[Any], tuple[str, Sequence[str], Mapping[str, Any]]] = {}
         self._writing_engine = _engine(url, self._prepare_writer, connections=1)
         self._reading_engine = _engine(url, self._prepare_reader, connections=64)
 
@@ -60,12 +71,11 @@ class SqliteBackend:
         """In WAL mode readers neither wait for writers nor hold them up, and the file is on this machine."""
         return True
 
-    def one_row(self, statement: Select[Any], parameters: Mapping[str, str]) -> Sequence[Any] | None:
-        """Run one statement on this thread's kept connection; SQLAlchemy only writes its text, once."""
-        text, names, constants = self._texts.get(statement) or self._text_of(statement)
-        values = {**constants, **parameters}
+    def one_row(self, query: DriverSelect, parameters: Mapping[str, str | bytes]) -> Sequence[Any] | None:
+        """Run one query on this thread's kept connection."""
+        text = query.text(self._reading_engine.dialect)
         # All rows, of which there is one at most: a statement that was not read to its end would keep its snapshot.
-        rows = self._kept_readers.connection().execute(text, [values[name] for name in names]).fetchall()
+        rows = self._kept_readers.connection().execute(text.sql, text.values(parameters)).fetchall()
         return rows[0] if rows else None
 
     @contextmanager
@@ -82,11 +92,6 @@ class SqliteBackend:
             connection.exec_driver_sql("BEGIN IMMEDIATE")
             yield connection
             commit(connection)
-
-    def _text_of(self, statement: Select[Any]) -> tuple[str, Sequence[str], Mapping[str, Any]]:
-        compiled = statement.compile(self._reading_engine)
-        self._texts[statement] = (str(compiled), tuple(compiled.positiontup or ()), compiled.params)
-        return self._texts[statement]
 
     def _connect_reader(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self._file, isolation_level=None, check_same_thread=False)
@@ -124,7 +129,13 @@ class SqliteBackend:
     @staticmethod
     def _prepare_writer(dbapi_connection: Any, _record: object) -> None:
         # FULL: a checkpoint that was handed out and then lost in a power cut would be a second history.
-        _run_pragmas(dbapi_connection, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON")
+        _run_pragmas(
+            dbapi_connection,
+            "journal_mode=WAL",
+            "synchronous=FULL",
+            "foreign_keys=ON",
+            f"wal_autocheckpoint={CHECKPOINT_PAGES}",
+        )
 
     @staticmethod
     def _prepare_reader(dbapi_connection: Any, _record: object) -> None:
@@ -138,7 +149,11 @@ def _engine(url: URL, prepare: Any, *, connections: int) -> Engine:
         hide_parameters=True,  # messages of the driver end up in server logs; values must not
         pool_size=connections,
         max_overflow=0,
-        connect_args={"isolation_level": None, "check_same_thread": False},
+        connect_args={
+            "isolation_level": None,
+            "check_same_thread": False,
+            "cached_statements": PREPARED_STATEMENTS,
+        },
     )
     sa.event.listen(engine, "connect", prepare)
     return engine

@@ -54,7 +54,7 @@ log_sealed = sa.Table(
     "log_sealed",
     metadata,
     sa.Column("entry_id", StorableText, _refers_to("log_entry.entry_id"), primary_key=True),
-    sa.Column("key_id", StorableText, nullable=False),
+    sa.Column("key_id", StorableText, nullable=False, index=True),
     sa.Column("sealed", sa.LargeBinary, nullable=False),
 )
 
@@ -101,18 +101,18 @@ decision = sa.Table(
     sa.Column("decided_by", StorableText),
     sa.Column("model_outcome", StorableText, nullable=False),
     sa.Column("outcome", StorableText),
-    sa.Column("fired_rule", StorableText),
     sa.Column("diverted", sa.Boolean, nullable=False),
-    sa.Column("near_threshold", sa.Boolean, nullable=False),
     sa.Column("decided_at", UtcDateTime),
     sa.Column("recorded_at", UtcDateTime, nullable=False),
     sa.Column("supersedes", StorableText, _refers_to("decision.reference"), unique=True),
     sa.Column("access_code_digest", sa.LargeBinary, nullable=False),
     sa.Column("key_id", StorableText, nullable=False),
+    sa.Column("subject_id", StorableText, index=True),
     sa.Column("sealed", sa.LargeBinary, nullable=False),
     sa.Column("sealed_numbers", sa.LargeBinary),
     sa.Column("log_entry_id", StorableText, _refers_to("log_entry.entry_id"), nullable=False),
     sa.Column("issued_by", StorableText, nullable=False),
+    sa.Index(None, "key_id"),
     sa.Index(None, "recorded_at", "reference"),
     sa.Index(None, "model_slug", "recorded_at", "reference"),
 )
@@ -139,7 +139,6 @@ explanation = sa.Table(
     sa.Column("audience", StorableText, nullable=False),
     sa.Column("language", StorableText, nullable=False),
     sa.Column("produced_at", UtcDateTime, nullable=False),
-    sa.Column("sha256", StorableText, nullable=False),
     sa.Column("key_id", StorableText, nullable=False),
     sa.Column("sealed", sa.LargeBinary),
     sa.Column("kept_id", StorableText, _refers_to("kept_document.id")),
@@ -199,9 +198,17 @@ answer = sa.Table(
     sa.Column("reference", StorableText, nullable=False),
     sa.Column("sealed_answer", sa.LargeBinary, nullable=False),
     sa.Column("sealed_code", sa.LargeBinary),
-    sa.Column("key_id", StorableText, nullable=False),
+    sa.Column("key_id", StorableText, nullable=False, index=True),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Index(None, "created_at"),
+)
+
+erased_key = sa.Table(
+    "erased_key",
+    metadata,
+    sa.Column("key_id", StorableText, primary_key=True),
+    sa.Column("erased_at", UtcDateTime, nullable=False),
+    sa.Column("basis", StorableText, nullable=False),
 )
 
 task = sa.Table(

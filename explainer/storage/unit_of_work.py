@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 from explainer.storage.access_store import SqlAccessStore
 from explainer.storage.answer_store import SqlAnswerStore
 from explainer.storage.decision_store import SqlDecisionStore
+from explainer.storage.erasure_store import SqlErasureStore
 from explainer.storage.explanation_store import SqlExplanationStore
 from explainer.storage.kept_document_store import SqlKeptDocumentStore
 from explainer.storage.log_store import SqlLogStore
@@ -34,6 +35,7 @@ class SqlUnitOfWork:
         self.decisions = SqlDecisionStore(connection)
         self.explanations = SqlExplanationStore(connection)
         self.kept_documents = SqlKeptDocumentStore(connection)
+        self.erasures = SqlErasureStore(connection)
         self.log = SqlLogStore(connection, signer, edge, take_log_lock)
         self.access = SqlAccessStore(connection)
         self.answers = SqlAnswerStore(connection)

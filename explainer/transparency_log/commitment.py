@@ -9,7 +9,7 @@ salt for several fields, disclosing one of them would let anybody guess the othe
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import field as dataclass_field
 from hashlib import sha256
 from hmac import compare_digest
 
@@ -29,28 +29,23 @@ class Commitment:
 
     Attributes:
         field: Name of the field.
-        value: Its value.
+        value: Its value; one without a canonical JSON spelling is refused.
         salt: 32 random bytes, used for this field of this entry only.
+        digest: The 32 bytes that go into the log entry.
     """
 
     field: str
     value: JsonValue
     salt: bytes
+    digest: bytes = dataclass_field(init=False)
 
     def __post_init__(self) -> None:
         if _FIELD.fullmatch(self.field) is None:
             raise MalformedLeafError("The name of a committed field is 1 to 32 small letters and underscores.")
         if len(self.salt) != SALT_SIZE:
             raise MalformedLeafError(f"A salt has {SALT_SIZE} bytes, this one has {len(self.salt)}.")
-
-    @cached_property
-    def digest(self) -> bytes:
-        """The 32 bytes that go into the log entry.
-
-        Raises:
-            MalformedLeafError: If the value has no canonical JSON spelling.
-        """
-        return sha256(_DOMAIN + self.salt + self.field.encode() + b"\x00" + canonical_bytes(self.value)).digest()
+        spelled = self.field.encode() + b"\x00" + canonical_bytes(self.value)
+        object.__setattr__(self, "digest", sha256(_DOMAIN + self.salt + spelled).digest())
 
     def verify(self, digest: bytes) -> None:
         """Check that this is what a log entry committed to.
@@ -79,6 +74,4 @@ def commit(field: str, value: JsonValue, random_bytes: Callable[[int], bytes]) -
     Raises:
         MalformedLeafError: If the value has no canonical JSON spelling.
     """
-    commitment = Commitment(field, value, random_bytes(SALT_SIZE))
-    _ = commitment.digest  # so that a value without a spelling is refused here
-    return commitment
+    return Commitment(field, value, random_bytes(SALT_SIZE))

@@ -6,6 +6,7 @@ roots give the root of the whole, and adding a leaf changes only the last of the
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from explainer.transparency_log.merkle import EMPTY_ROOT, node_hash
 
@@ -27,6 +28,10 @@ class Frontier:
 
     def root(self) -> bytes:
         """Root hash of the tree, RFC 6962 section 2.1."""
+        return self._root
+
+    @cached_property
+    def _root(self) -> bytes:
         if not self.roots:
             return EMPTY_ROOT
         *larger, whole = self.roots

@@ -30,10 +30,14 @@ class GroupCommit(Generic[Item, Kept]):
     Args:
         write_batch: Keeps a batch in one transaction, and gives for each item what came of it or why it alone was not
             kept. Called in one thread at a time.
+        max_batch: Items in one batch at most.
     """
 
-    def __init__(self, write_batch: Callable[[Sequence[Item]], Sequence[Kept | Exception]]) -> None:
+    def __init__(
+        self, write_batch: Callable[[Sequence[Item]], Sequence[Kept | Exception]], *, max_batch: int = MAX_BATCH
+    ) -> None:
         self._write_batch = write_batch
+        self._max_batch = max_batch
         self._waiting: list[tuple[Item, asyncio.Future[Kept]]] = []
         self._committing: asyncio.Task[None] | None = None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="group-commit")
@@ -62,7 +66,7 @@ class GroupCommit(Generic[Item, Kept]):
 
     async def _all_who_are_coming(self) -> None:
         quiet, joined = 0, len(self._waiting)
-        while quiet < QUIET_TURNS and joined < MAX_BATCH:
+        while quiet < QUIET_TURNS and joined < self._max_batch:
             await asyncio.sleep(0)
             quiet = quiet + 1 if len(self._waiting) == joined else 0
             joined = len(self._waiting)
@@ -71,7 +75,7 @@ class GroupCommit(Generic[Item, Kept]):
         loop = asyncio.get_running_loop()
         while self._waiting:
             await self._all_who_are_coming()
-            batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
+            batch, self._waiting = self._waiting[: self._max_batch], self._waiting[self._max_batch :]
             outcomes: Sequence[Kept | Exception]
             try:
                 outcomes = await loop.run_in_executor(self._thread, self._write_batch, [item for item, _ in batch])

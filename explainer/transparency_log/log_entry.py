@@ -7,7 +7,7 @@ slug, a hash, a random id or a minute.
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -50,6 +50,7 @@ class LogEvent(StrEnum):
     EXPLANATION_DELIVERED = "explanation.delivered"
     EXPLANATION_REFUSED = "explanation.refused"
     EXPLANATION_READ = "explanation.read"
+    BATCH_EXPLAINED = "batch.explained"
     REVIEW_OPENED = "review.opened"
     REVIEW_ANSWERED = "review.answered"
     MODEL_REGISTERED = "model.registered"
@@ -140,7 +141,7 @@ class LogEntry:
         return found + self._commitment_problems()
 
     def _commitment_problems(self) -> list[str]:
-        unknown = sorted(set(self.c) - set(COMMITTED_FIELDS))
+        unknown = sorted(self.c.keys() - COMMITTED_FIELDS)
         found = [f"c must not hold {name!r}; it may hold {', '.join(COMMITTED_FIELDS)}." for name in unknown]
         if not all(_is_text(digest, _HEX_32) for digest in self.c.values()):
             found.append("Every commitment in c must be 64 hexadecimal digits.")
@@ -155,7 +156,7 @@ class LogEntry:
                 "id": self.id,
                 "ts": self.ts,
                 "system": self.system,
-                "model": asdict(self.model) if self.model is not None else None,
+                "model": None if self.model is None else {"version": self.model.version, "sha256": self.model.sha256},
                 "role": self.role,
                 "basis": self.basis,
                 "outcome": self.outcome,
@@ -222,7 +223,7 @@ def build_entry(
     entry = LogEntry(
         t=event,
         id=random_bytes(_ID_BYTES).hex(),
-        ts=at.astimezone(UTC).strftime(_MINUTE),
+        ts=f"{at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='minutes')}Z",
         c={field: commitment.digest.hex() for field, commitment in commitments.items()},
         system=system,
         model=model,

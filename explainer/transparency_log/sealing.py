@@ -21,6 +21,9 @@ _VERSION = b"\x01"
 _NONCE_SIZE = 12
 _TAG_SIZE = 16
 _WRAPPED_SIZE = KEY_SIZE + 8
+MARK_SIZE = len(_VERSION) + _WRAPPED_SIZE
+"""So many first bytes of a sealed record tell it from every other: the data key in them is drawn for it alone."""
+
 _DOMAIN = b"klarbescheid/v1 sealed\x00"
 
 

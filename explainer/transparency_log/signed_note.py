@@ -7,6 +7,7 @@
     — <key name> <Base64 of 4 bytes key id and the signature>
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -27,6 +28,7 @@ MAX_SIGNATURES = 100
 _ED25519 = 0x01
 _KEY_ID_SIZE = 4
 _PUBLIC_KEY_SIZE = 32
+_CONTROL_CHARACTER = re.compile("[\x00-\x09\x0b-\x1f]")
 _SIGNATURE_MARK = "\u2014 "
 
 
@@ -253,7 +255,7 @@ def _checked_characters(note: bytes | str) -> str:
         content = note.decode() if isinstance(note, bytes) else note.encode().decode()
     except UnicodeError as error:
         raise MalformedNoteError("A note must be UTF-8 text.") from error
-    if any(character < " " and character != "\n" for character in content):
+    if _CONTROL_CHARACTER.search(content):
         raise MalformedNoteError("A note must not contain control characters other than newlines.")
     return content
 

@@ -1,20 +1,24 @@
 """Seals the personal part of decisions, explanations and log entries, and opens it again.
 
-Every record has a data key of its own, wrapped by the key of the person it is about (or of the decision, where no
-person is known). Destroying that one key erases everything about the person, in every backup of the database.
+Every record has a data key of its own, wrapped by the key of the decision it belongs to. Destroying that one key erases
+everything about the decision, in every backup of the database. A person is erased by destroying the keys of all their
+decisions at once; what is recorded later has a new key.
 """
 
 import hmac
 import json
-from collections.abc import Callable, Mapping
-from datetime import date
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date, datetime
 from hashlib import sha256
 from typing import Any
 
 from explainer.decisions.decision import PrivatePart, Provenance, Remedy
+from explainer.errors import ErasedError
 from explainer.transparency_log.key_store import KeyStore
 from explainer.transparency_log.log_entry import PrivateFields
 from explainer.transparency_log.sealing import SealedRecord, seal, unseal
+
+_KEY_ID_SIZE = 16
 
 SERVICE_KEY_ID = "service"
 """Key for sealed log parts that are about no person, such as a model that was registered."""
@@ -47,36 +51,53 @@ class OpenKey:
         fields = {name: [salt.hex(), value] for name, (salt, value) in private.items()}
         return self.seal(json.dumps(fields).encode(), context=f"log:{entry_id}")
 
+    def open_log_part(self, sealed: bytes, *, entry_id: str) -> PrivateFields:
+        """Open what :meth:`seal_log_part` sealed."""
+        fields = json.loads(self.open(sealed, context=f"log:{entry_id}"))
+        return {name: (bytes.fromhex(salt), value) for name, (salt, value) in fields.items()}
+
 
 class Vault:
     """Seals and opens bytes under named keys.
 
     Args:
         key_store: Where the keys live, apart from the database.
-        index_key: 32 bytes; turns a subject's pseudonym into a key name that says nothing.
+        index_key: 32 bytes; turns a subject's pseudonym into a tag that says nothing.
         random_bytes: Source of randomness.
+        erased_at: Says when a key was erased, or None where nobody noted it.
     """
 
-    def __init__(self, key_store: KeyStore, index_key: bytes, random_bytes: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        key_store: KeyStore,
+        index_key: bytes,
+        random_bytes: Callable[[int], bytes],
+        *,
+        erased_at: Callable[[str], datetime | None] = lambda _key_id: None,
+    ) -> None:
         self._key_store = key_store
         self._index_key = index_key
         self._random_bytes = random_bytes
+        self._erased_at = erased_at
 
-    def key_id_for(self, subject_reference: str | None, decision_reference: str, *, owner: str) -> str:
-        """Name of the key for a person's data: one per person, or one per decision where no person is known.
+    def subject_id_for(self, subject_reference: str | None, *, owner: str) -> str | None:
+        """Tag that the decisions of one person share, so that they can be found and erased together.
 
         Args:
             subject_reference: The case system's pseudonym of the person, or None.
-            decision_reference: Our reference, for decisions about nobody known.
             owner: Whose pseudonym it is: two case systems may give the same one to two persons.
 
         Returns:
-            A name from which neither can be read.
+            A tag from which neither can be read without the server key; None where nobody is known.
         """
-        known = f"decision\n{decision_reference}"
-        if subject_reference is not None:
-            known = f"subject\n{owner}\n{subject_reference}"
+        if subject_reference is None:
+            return None
+        known = f"subject\n{owner}\n{subject_reference}"
         return hmac.new(self._index_key, known.encode(), sha256).hexdigest()[:32]
+
+    def new_key_id(self) -> str:
+        """Name for a new key: random, so that it says nothing and was never used before."""
+        return self._random_bytes(_KEY_ID_SIZE).hex()
 
     def seal(self, plaintext: bytes, *, key_id: str, context: str) -> bytes:
         """Seal bytes under a key that is durable before this returns.
@@ -123,7 +144,21 @@ class Vault:
         Raises:
             ErasedError: If it was destroyed or never existed.
         """
-        return OpenKey(self._key_store.get(key_id), self._random_bytes)
+        try:
+            return OpenKey(self._key_store.get(key_id), self._random_bytes)
+        except ErasedError as error:
+            erased_at = self._erased_at(key_id)
+            if erased_at is None:
+                raise
+            raise ErasedError.on(erased_at) from error
+
+    def destroy(self, key_ids: Sequence[str]) -> int:
+        """Destroy keys for good, all or none.
+
+        Returns:
+            How many of them were not destroyed before.
+        """
+        return self._key_store.destroy(key_ids)
 
     def key_for_sealing(self, key_id: str) -> OpenKey:
         """Read a key for one request, made where there is none; errors as :meth:`seal`."""
@@ -159,6 +194,8 @@ def _private_to_json(private: PrivatePart) -> bytes:
         if remedy is None
         else {"kind": remedy.kind, "text": remedy.text, "until": remedy.until.isoformat() if remedy.until else None},
         "score": private.score,
+        "fired_rule": private.fired_rule,
+        "near_threshold": private.near_threshold,
     }
     return json.dumps(content, ensure_ascii=False).encode()
 
@@ -179,6 +216,9 @@ def _private_from_json(raw: bytes) -> PrivatePart:
         special_circumstances=content["special_circumstances"],
         remedy=remedy and Remedy(kind=remedy["kind"], text=remedy["text"], until=_date(remedy["until"])),
         score=content["score"],
+        # Missing in what earlier versions sealed.
+        fired_rule=content.get("fired_rule"),
+        near_threshold=content.get("near_threshold", False),
     )
 
 

@@ -56,17 +56,19 @@ class PreparedDelivery:
 
     Attributes:
         canonical: Its RFC 8785 bytes.
+        sha256: SHA-256 (hex) of them.
         delivery: What is kept before it leaves.
     """
 
     canonical: bytes
+    sha256: str
     delivery: Delivery
 
     def delivered(self, entry: LogRecord) -> DeliveredExplanation:
         """The explanation, now that its entry has committed."""
         explanation = self.delivery.explanation
         return DeliveredExplanation(
-            id=explanation.id, canonical=self.canonical, sha256=explanation.sha256, log=receipt_of(entry)
+            id=explanation.id, canonical=self.canonical, sha256=self.sha256, log=receipt_of(entry)
         )
 
 
@@ -180,7 +182,6 @@ def prepare_from_kept(
         audience=wish.audience,
         language=wish.language,
         produced_at=now,
-        sha256=digest,
         key_id=decision.key_id,
         sealed=None,
         kept_id=kept.kept_id,
@@ -189,7 +190,7 @@ def prepare_from_kept(
         log_entry_id=entry.entry.id,
         asked_by=actor_of(caller),
     )
-    return PreparedDelivery(canonical=canonical, delivery=Delivery(entry=entry, explanation=explanation))
+    return PreparedDelivery(canonical=canonical, sha256=digest, delivery=Delivery(entry=entry, explanation=explanation))
 
 
 def prepare_without_decision(
@@ -239,13 +240,12 @@ def prepare_without_decision(
         audience=document.audience,
         language=document.language,
         produced_at=document.produced_at,
-        sha256=digest,
         key_id=key_id,
         sealed=key.seal(canonical, context=f"explanation:{document.id}"),
         log_entry_id=entry.entry.id,
         asked_by=actor_of(caller),
     )
-    return PreparedDelivery(canonical=canonical, delivery=Delivery(entry=entry, explanation=explanation))
+    return PreparedDelivery(canonical=canonical, sha256=digest, delivery=Delivery(entry=entry, explanation=explanation))
 
 
 def _private(wish: ExplanationWish, digest: str, about: Mapping[str, str]) -> Mapping[str, JsonValue]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from explainer.decisions.access_code import normalise_reference
 from explainer.errors import (
     DecisionNotFoundError,
+    ErasedError,
     ExplanationNotFoundError,
     NotAllowedError,
     UntrustworthyExplanationError,
@@ -16,7 +17,8 @@ from explainer.errors import (
 from explainer.explanations.document import Audience, Language, moment_text
 from explainer.explanations.numbers import ExplanationNumbers
 from explainer.explanations.stored_numbers import numbers_from_bytes
-from explainer.transparency_log.log_entry import LogEvent
+from explainer.transparency_log.canonical_json import JsonValue
+from explainer.transparency_log.log_entry import LogEvent, parse_leaf
 from explainer.use_cases.callers import CASEWORK_ROLES, Caller, CaseSystem, Staff, Subject, actor_of
 from explainer.use_cases.decision_document import document_of
 from explainer.use_cases.decision_vault import OpenKey
@@ -29,11 +31,19 @@ from explainer.use_cases.deliver_explanation import (
     prepare_from_kept,
 )
 from explainer.use_cases.find_interactions import interactions_for_audience
-from explainer.use_cases.kept_documents import UsableDocument, delivered_bytes, fingerprint_of_facts, keep, usable
+from explainer.use_cases.kept_documents import (
+    UsableDocument,
+    delivered_bytes,
+    fingerprint_of_facts,
+    keep,
+    mark_of,
+    usable,
+)
+from explainer.use_cases.log_request import key_or_refusal, log_request
 from explainer.use_cases.log_writing import write_log_entry
 from explainer.use_cases.open_session import refuse_other_code
 from explainer.use_cases.read_decisions import LoadedDecision, load_decision
-from explainer.use_cases.records import Deliverable, ExplanationRecord, KeptDocumentRecord, TaskRecord
+from explainer.use_cases.records import Deliverable, ExplanationRecord, KeptDocumentRecord, LogRecord, TaskRecord
 from explainer.use_cases.service import Service
 from explainer.use_cases.store_decision import finish_tasks
 from models.errors import ModelNotFoundError
@@ -84,10 +94,11 @@ def explain_decision(
     decision = service.database.deliverable(stored_as, audience=wish.audience, language=wish.language)
     if decision is None:
         raise DecisionNotFoundError("There is no decision with this reference.")
-    key = service.vault.key(decision.key_id)
+    key = key_or_refusal(service, caller, decision)
     new_document: KeptDocumentRecord | None = None
     document = _usable_document(service, decision, key)
     if document is None:
+        log_request(service, caller, wish, decision)
         new_document, document = _document_anew(service, caller, decision, wish)
     prepared = prepare_from_kept(service, caller, wish, decision, document, key=key)
     with service.database.writing() as work:
@@ -147,10 +158,14 @@ def read_explanation(service: Service, caller: Caller, explanation_id: str) -> t
     with service.database.reading() as work:
         record = work.explanations.get(explanation_id)
         kept = work.kept_documents.get(record.kept_id) if record is not None and record.kept_id is not None else None
+        entry = work.log.find(record.log_entry_id) if record is not None else None
+        sealed = work.log.sealed_part(record.log_entry_id) if record is not None else None
     if record is None or not _may_read(caller, record):
         raise ExplanationNotFoundError("There is no explanation with this number.")
-    delivered = _delivered_again(service, record, kept)
-    if sha256(delivered).hexdigest() != record.sha256:
+    key = service.vault.key(record.key_id)
+    delivered = delivered_again(key, record, kept)
+    digest = sha256(delivered).hexdigest()
+    if entry is None or sealed is None or digest != _logged_digest(key, entry, sealed[1]):
         raise UntrustworthyExplanationError("The stored explanation is not the one that was logged.")
     if isinstance(caller, Staff):
         with service.database.writing() as work:
@@ -159,10 +174,10 @@ def read_explanation(service: Service, caller: Caller, explanation_id: str) -> t
                 work,
                 LogEvent.EXPLANATION_READ,
                 caller=caller,
-                private={"explanation": record.sha256},
+                private={"explanation": digest},
                 key_id=record.key_id,
             )
-    return delivered, record.sha256
+    return delivered, digest
 
 
 def _prepare_for_subject(
@@ -176,7 +191,10 @@ def _prepare_for_subject(
     wish = checked_wish(subject, audience=audience, language=language, purpose=None, legal_basis=None)
     if decision is None or decision.has_open_tasks:
         return subject, None
-    key = service.vault.key(decision.key_id)
+    try:
+        key = service.vault.key(decision.key_id)
+    except ErasedError:
+        return subject, None  # the other way logs that somebody asked, which takes longer than a loop may wait
     document = _usable_document(service, decision, key)
     if document is None:
         return subject, None
@@ -194,15 +212,16 @@ def _usable_document(service: Service, decision: Deliverable, key: OpenKey) -> U
         decision.kept_id,
         decision.kept_sealed,
         reference=decision.reference,
-        facts=_facts(service, decision),
+        facts=_facts(service, decision, decision.numbers_mark),
         at=service.clock(),
     )
 
 
-def _facts(service: Service, decision: Deliverable) -> str:
+def _facts(service: Service, decision: Deliverable, numbers_mark: bytes | None) -> str:
     return fingerprint_of_facts(
         service,
         model_sha256=decision.model_sha256,
+        numbers_mark=numbers_mark,
         status=decision.status.value,
         superseded_by=decision.superseded_by,
     )
@@ -214,7 +233,7 @@ def _document_anew(
     loaded = load_decision(service, decision.reference)
     try:
         model = _model_of(service, loaded)
-        numbers = _numbers(service, loaded, model)
+        numbers = numbers_of(service, loaded, model)
         document = document_of(
             service,
             loaded.decision,
@@ -232,13 +251,33 @@ def _document_anew(
         service,
         document,
         loaded.decision.private,
-        facts=_facts(service, decision),
+        # The numbers that were read, even if better ones have been kept since then.
+        facts=_facts(service, decision, mark_of(loaded.record.sealed_numbers)),
         key_id=decision.key_id,
     )
 
 
-def _delivered_again(service: Service, record: ExplanationRecord, kept: KeptDocumentRecord | None) -> bytes:
-    key = service.vault.key(record.key_id)
+def _logged_digest(key: OpenKey, entry: LogRecord, sealed: bytes) -> JsonValue:
+    private = key.open_log_part(sealed, entry_id=entry.entry_id)
+    parse_leaf(entry.leaf).verify_private(private)
+    return private["explanation"][1]
+
+
+def delivered_again(key: OpenKey, record: ExplanationRecord, kept: KeptDocumentRecord | None) -> bytes:
+    """The bytes of an earlier delivery.
+
+    Args:
+        key: Key they are sealed under.
+        record: The delivery.
+        kept: The document it was made of, where it has no bytes of its own.
+
+    Returns:
+        The bytes; the caller compares their digest with the logged one.
+
+    Raises:
+        UntrustworthyExplanationError: If the document is missing.
+        SealingError: If what is stored was changed.
+    """
     if record.sealed is not None:
         return key.open(record.sealed, context=f"explanation:{record.id}")
     if kept is None:
@@ -256,7 +295,20 @@ def _may_read(caller: Caller, record: ExplanationRecord) -> bool:
             return caller.may(*CASEWORK_ROLES, "auditor")
 
 
-def _numbers(service: Service, loaded: LoadedDecision, model: "ExplainedModel") -> ExplanationNumbers:
+def numbers_of(service: Service, loaded: LoadedDecision, model: "ExplainedModel") -> ExplanationNumbers:
+    """The numbers kept with a decision, or computed now where there are none.
+
+    Args:
+        service: The installation.
+        loaded: The decision.
+        model: The model version that took part.
+
+    Returns:
+        Its numbers.
+
+    Raises:
+        UntrustworthyExplanationError: If they cannot be read, do not belong to this decision or fail their checks.
+    """
     record = loaded.record
     inputs = loaded.decision.private.inputs
     if record.sealed_numbers is None:

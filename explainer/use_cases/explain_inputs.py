@@ -1,8 +1,6 @@
 """Explain inputs without a decision, for staff and case systems; logged like every explanation."""
 
-import asyncio
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 from explainer.decisions.decision import Role, Value
@@ -10,7 +8,7 @@ from explainer.explanations.background import background_ref_of
 from explainer.explanations.document import Audience, ExplanationDocument, Language
 from explainer.narration.document_builder import build_checked_document
 from explainer.narration.facts import Facts
-from explainer.use_cases.callers import CaseSystem, Staff, actor_of
+from explainer.use_cases.callers import CaseSystem, Staff
 from explainer.use_cases.deliver_explanation import (
     DeliveredExplanation,
     ExplanationWish,
@@ -22,9 +20,6 @@ from explainer.use_cases.record_decision import register_version_in_force, versi
 from explainer.use_cases.service import Service
 from models.errors import InvalidInputError
 from models.features import problems_with
-
-_CALCULATING = ThreadPoolExecutor(1, thread_name_prefix="numbers")
-"""One thread: most of a calculation holds Python's lock, and two of them take a third more time to fight for it."""
 
 
 async def explain_inputs(
@@ -38,7 +33,7 @@ async def explain_inputs(
     purpose: str | None = None,
     legal_basis: str | None = None,
 ) -> DeliveredExplanation:
-    """Explain what a model makes of some inputs; numbers and text are made in threads, so that others are not held up.
+    """Explain what a model makes of some inputs; numbers and text are made in a thread, so that others are not held up.
 
     Args:
         service: The installation.
@@ -68,8 +63,8 @@ async def explain_inputs(
         purpose=purpose,
         legal_basis=legal_basis,
     )
-    wish, document, canonical, role = await asyncio.get_running_loop().run_in_executor(_CALCULATING, explain)
-    key_id = service.vault.key_id_for(None, document.id, owner=actor_of(caller))
+    wish, document, canonical, role = await service.calculations.result_of(explain)
+    key_id = service.vault.new_key_id()
     key = await service.vault.new_key(key_id)
     prepared = prepare_without_decision(service, caller, wish, document, canonical, role=role, key_id=key_id, key=key)
     return prepared.delivered(await service.database.deliver(prepared.delivery))

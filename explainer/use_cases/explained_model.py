@@ -128,7 +128,7 @@ class ExplainedModel:
         row = self._row_of(inputs)
         now = outcome_of_row(self.package, row)
         return ExplanationNumbers(
-            input_digest=self.input_digest(inputs),
+            input_digest=self._digest_of(row),
             model_sha256=self.package.sha256,
             background_sha256=self.package.background.sha256,
             score_numbers=None if now.score is None else self._score_numbers(row, now.score, now),
@@ -176,7 +176,10 @@ class ExplainedModel:
         Raises:
             InvalidInputError: If the inputs do not fit the card.
         """
-        values = from_row(self.package.card.features, self._row_of(inputs))
+        return self._digest_of(self._row_of(inputs))
+
+    def _digest_of(self, row: NDArray[np.float64]) -> str:
+        values = from_row(self.package.card.features, row)
         # As floats, whole numbers of any size can be written; RFC 8785 refuses integers beyond 2**53.
         coded = {name: float(value) if type(value) is int else value for name, value in values.items()}
         return sha256(canonical_json(coded)).hexdigest()

@@ -25,7 +25,7 @@ class RepeatableRequest:
 
     Attributes:
         caller: The case system: another system's equal Idempotency-Key is another request.
-        key_digest: SHA-256 of the Idempotency-Key.
+        key_digest: HMAC-SHA256 of the Idempotency-Key.
         body_digest: HMAC-SHA256 (hex) of the request's canonical body.
     """
 
@@ -55,7 +55,8 @@ def repeatable_request(service: Service, caller: str, idempotency_key: str, body
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":")).encode()
     return RepeatableRequest(
         caller=caller,
-        key_digest=sha256(idempotency_key.encode()).digest(),
+        # Keyed, as the body is: case numbers make good keys, and a plain hash of one could be guessed.
+        key_digest=hmac.new(service.server_key, b"idempotency key\n" + idempotency_key.encode(), sha256).digest(),
         # Keyed, because a plain hash of somebody's values could be guessed after their data were erased.
         body_digest=hmac.new(service.server_key, b"idempotency\n" + canonical, sha256).hexdigest(),
     )

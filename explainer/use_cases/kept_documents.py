@@ -1,9 +1,9 @@
 """Finished documents kept with their decision, so that a delivery need only fill in its own number and moment.
 
 A kept document is used only while everything it depends on is as it was when it was checked: the texts of this
-program, the model version, where the decision stands, what superseded it, the address in its links, and whether a
-deadline it names is still ahead. All of this is in its sealed part. Otherwise it is built and checked anew, and the new
-one is kept beside the old, to which earlier deliveries refer.
+program, the model version, the decision's numbers, where it stands, what superseded it, the address in its links, and
+whether a deadline it names is still ahead. All of this is in its sealed part. Otherwise it is built and checked anew,
+and the new one is kept beside the old, to which earlier deliveries refer.
 """
 
 import json
@@ -18,11 +18,12 @@ from explainer.explanations.document import ExplanationDocument
 from explainer.narration.kept_text import DeliveryMarks, filled, with_gaps
 from explainer.narration.number_words import TIME_ZONE
 from explainer.narration.text_version import text_version
+from explainer.transparency_log.sealing import MARK_SIZE
 from explainer.use_cases.decision_vault import OpenKey
 from explainer.use_cases.records import ExplanationRecord, KeptDocumentRecord
 from explainer.use_cases.service import Service
 
-FACTS, HOLDS_THROUGH, SUBJECT = "facts", "holds_through", "subject"
+FACTS, HOLDS_THROUGH, SUBJECT, TEXTS = "facts", "holds_through", "subject", "texts"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,20 +41,28 @@ class UsableDocument:
     gapped: bytes
 
 
-def fingerprint_of_facts(service: Service, *, model_sha256: str, status: str, superseded_by: str | None) -> str:
+def mark_of(sealed_numbers: bytes | None) -> bytes | None:
+    """What tells a decision's sealed numbers from others, as a delivery reads it; None where there are none."""
+    return None if sealed_numbers is None else sealed_numbers[:MARK_SIZE]
+
+
+def fingerprint_of_facts(
+    service: Service, *, model_sha256: str, numbers_mark: bytes | None, status: str, superseded_by: str | None
+) -> str:
     """Fingerprint of what a document depends on and what can change after the decision was recorded.
 
     Args:
         service: The installation; its public address stands in links.
         model_sha256: Identity of the model package, with its card, evaluation and background.
+        numbers_mark: As :func:`mark_of` gives it.
         status: Where the decision stands.
         superseded_by: Reference of its successor, or None.
 
     Returns:
-        SHA-256 (hex). Inputs, numbers, remedy and reasons are not in it: they are sealed with the decision and never
-        change.
+        SHA-256 (hex). Inputs, remedy and reasons are not in it: they are sealed with the decision and never change.
     """
-    facts = (text_version(), model_sha256, status, superseded_by or "", service.settings.base_url)
+    numbers = (numbers_mark or b"").hex()
+    facts = (text_version(), model_sha256, numbers, status, superseded_by or "", service.settings.base_url)
     return sha256("\n".join(facts).encode()).hexdigest()
 
 
@@ -87,6 +96,7 @@ def keep(
         FACTS: facts,
         HOLDS_THROUGH: deadline.isoformat() if deadline is not None else None,
         SUBJECT: usable_now.subject,
+        TEXTS: text_version(),
     }
     content = json.dumps(header).encode() + b"\n" + usable_now.gapped
     record = KeptDocumentRecord(
@@ -144,6 +154,12 @@ def delivered_bytes(key: OpenKey, kept: KeptDocumentRecord, record: ExplanationR
         raise UntrustworthyExplanationError("The record of this explanation is not complete.")
     marks = DeliveryMarks(id=record.id, moment=moment, day=record.said_day, time=record.said_time)
     return filled(gapped, marks)
+
+
+def texts_of(key: OpenKey, kept: KeptDocumentRecord) -> str | None:
+    """Fingerprint of the templates that wrote a kept document, or None where it is older than this note."""
+    header, _ = _opened(key, kept.id, kept.sealed, kept.decision_reference)
+    return header.get(TEXTS)
 
 
 def _opened(key: OpenKey, kept_id: str, sealed: bytes, reference: str) -> tuple[Mapping[str, str | None], bytes]:

@@ -7,6 +7,7 @@ from explainer.transparency_log.canonical_json import JsonValue
 from explainer.transparency_log.log_entry import LogEvent, ModelFacts, build_entry
 from explainer.use_cases.callers import Caller, actor_of
 from explainer.use_cases.decision_vault import SERVICE_KEY_ID, OpenKey
+from explainer.use_cases.processing_traces import Processing, current_trace
 from explainer.use_cases.records import LogRecord, PreparedEntry
 from explainer.use_cases.service import Service
 from explainer.use_cases.stores import UnitOfWork
@@ -74,7 +75,7 @@ def prepare_log_entry(
     private: Mapping[str, JsonValue] | None = None,
 ) -> PreparedEntry:
     """Make one entry ready to be appended; arguments as :func:`write_log_entry`, with the key already read."""
-    now = service.clock()
+    now, trace = service.clock(), current_trace()
     committed: dict[str, JsonValue] = {
         "actor": actor_of(caller) if caller is not None else "service",
         **(private or {}),
@@ -89,6 +90,9 @@ def prepare_log_entry(
         role=role,
         basis=basis,
         outcome=outcome,
+        trace_id=trace.trace_id if trace is not None else None,
     )
+    if trace is not None and key_id != SERVICE_KEY_ID:
+        trace.processings.append(Processing(name=event.value, subject_id=key_id, entry_id=entry.id))
     sealed = key.seal_log_part(private_fields, entry_id=entry.id)
     return PreparedEntry(entry=entry, sealed=sealed, key_id=key_id, at=now)

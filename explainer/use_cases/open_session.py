@@ -83,6 +83,7 @@ def refuse_other_code(service: Service, reference: str, code: str, digest: bytes
         BadAccessCodeError: In the same words and time for an unknown reference and a wrong code.
     """
     if not code_fits(reference, code[:64], service.server_key, digest):
+        service.refused_attempts.count("access_code")
         raise BadAccessCodeError("Reference or code is wrong.")
 
 
@@ -128,6 +129,7 @@ def sign_in_staff(service: Service, user: str, password: str) -> OpenedSession:
     with service.database.reading() as work:
         record = work.access.staff_by_user(user[:200])
     if not password_fits(record.password_hash if record else None, password) or record is None:
+        service.refused_attempts.count("password")
         raise NotSignedInError("User name or password is wrong.")
     staff = Staff(record.id, record.user, frozenset(record.roles))
     with service.database.writing() as work:

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from explainer.decisions.access_code import normalise_reference
 from explainer.decisions.decision import Decision, DecisionStatus, ModelVersion, PrivatePart
-from explainer.errors import DecisionNotFoundError
+from explainer.errors import DecisionNotFoundError, ErasedError
 from explainer.transparency_log.log_entry import LogEvent
 from explainer.use_cases.callers import CASEWORK_ROLES, Caller, CaseSystem, Staff, Subject, actor_of, require_role
 from explainer.use_cases.log_writing import write_log_entry
@@ -36,7 +36,7 @@ class LoadedDecision:
 
 @dataclass(frozen=True, kw_only=True)
 class DecisionSummary:
-    """One line of a list of decisions: nothing personal in it."""
+    """One line of a list of decisions: of the sealed part, only how the program arrived at its outcome."""
 
     reference: str
     model_slug: str
@@ -47,6 +47,7 @@ class DecisionSummary:
     diverted: bool
     near_threshold: bool
     fired_rule: str | None
+    erased: bool
     recorded_at: datetime
     decided_at: datetime | None
 
@@ -118,7 +119,8 @@ def read_decision(service: Service, caller: Caller, reference: str) -> LoadedDec
                 key_id=loaded.record.key_id,
             )
         if not caller.may(*CASEWORK_ROLES):
-            return replace(loaded, decision=replace(decision, private=WITHHELD))
+            withheld = replace(WITHHELD, fired_rule=decision.private.fired_rule)
+            return replace(loaded, decision=replace(decision, private=withheld))
     return loaded
 
 
@@ -147,7 +149,9 @@ def list_decisions(
         pages = max(1, -(-total // size))
         page = min(max(page, 1), pages)
         records = work.decisions.newest(chosen, limit=size, offset=(page - 1) * size)
-    return DecisionPage(items=tuple(_summary(record) for record in records), total=total, page=page, pages=pages)
+    return DecisionPage(
+        items=tuple(_summary(service, record) for record in records), total=total, page=page, pages=pages
+    )
 
 
 def open_tasks(service: Service, caller: Caller, *, limit: int = 50) -> Sequence[TaskRecord]:
@@ -177,7 +181,6 @@ def _opened(service: Service, record: DecisionRecord) -> Decision:
         decided_by=record.decided_by,
         model_outcome=record.model_outcome,
         outcome=record.outcome,
-        fired_rule=record.fired_rule,
         decided_at=record.decided_at,
         recorded_at=record.recorded_at,
         supersedes=record.supersedes,
@@ -185,7 +188,11 @@ def _opened(service: Service, record: DecisionRecord) -> Decision:
     )
 
 
-def _summary(record: DecisionRecord) -> DecisionSummary:
+def _summary(service: Service, record: DecisionRecord) -> DecisionSummary:
+    try:
+        private = service.vault.open_private_part(record.sealed, reference=record.reference, key_id=record.key_id)
+    except ErasedError:
+        private = None
     return DecisionSummary(
         reference=record.reference,
         model_slug=record.model_slug,
@@ -194,8 +201,9 @@ def _summary(record: DecisionRecord) -> DecisionSummary:
         model_outcome=record.model_outcome,
         departed=record.outcome is not None and record.outcome != record.model_outcome,
         diverted=record.diverted,
-        near_threshold=record.near_threshold,
-        fired_rule=record.fired_rule,
+        near_threshold=private is not None and private.near_threshold,
+        fired_rule=None if private is None else private.fired_rule,
+        erased=private is None,
         recorded_at=record.recorded_at,
         decided_at=record.decided_at,
     )

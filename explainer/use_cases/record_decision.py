@@ -126,7 +126,6 @@ def _decision(service: Service, request: DecisionRequest, model: "ExplainedModel
         decided_by=request.decided_by if decided is not None else None,
         model_outcome=outcome.outcome,
         outcome=decided,
-        fired_rule=outcome.deciding_rule,
         decided_at=(request.decided_at or now) if decided is not None else None,
         recorded_at=now,
         supersedes=None,
@@ -140,6 +139,7 @@ def _decision(service: Service, request: DecisionRequest, model: "ExplainedModel
             special_circumstances=circumstances,
             remedy=request.stated_remedy(),
             score=outcome.score,
+            fired_rule=outcome.deciding_rule,
         ),
     )
 

@@ -27,14 +27,13 @@ class DecisionRecord:
         decided_by: ``model``, ``person`` or None.
         model_outcome: Outcome id of the program.
         outcome: Outcome id of the city, or None.
-        fired_rule: Statutory rule that decided before the score, or None.
         diverted: Whether special circumstances were stated.
-        near_threshold: Whether the score was close to the threshold.
         decided_at: When the city decided (UTC).
         recorded_at: When it was recorded (UTC).
         supersedes: Reference of the decision this one replaces.
         access_code_digest: HMAC of the access code.
-        key_id: Name of the subject's (or decision's) key in the key store.
+        key_id: Name of the decision's key in the key store.
+        subject_id: Keyed tag that decisions of one person share; None where nobody is known, or after an erasure.
         sealed: Sealed private part.
         sealed_numbers: Sealed explanation numbers, or None if they could not be computed.
         log_entry_id: The entry that records it.
@@ -51,14 +50,13 @@ class DecisionRecord:
     decided_by: DecidedBy | None
     model_outcome: str
     outcome: str | None
-    fired_rule: str | None
     diverted: bool
-    near_threshold: bool
     decided_at: datetime | None
     recorded_at: datetime
     supersedes: str | None
     access_code_digest: bytes
     key_id: str
+    subject_id: str | None
     sealed: bytes
     sealed_numbers: bytes | None
     log_entry_id: str
@@ -123,6 +121,7 @@ class Deliverable:
         role: The program's role.
         access_code_digest: HMAC of the access code.
         key_id: Key of the person's data.
+        numbers_mark: Tells its sealed numbers from those before a better example was found; None where it has none.
         superseded_by: Reference of its successor, or None.
         has_open_tasks: Whether a caseworker is waiting for this decision to be explained.
         kept_id: The newest kept document for the audience and language, or None.
@@ -137,6 +136,7 @@ class Deliverable:
     role: Role
     access_code_digest: bytes
     key_id: str
+    numbers_mark: bytes | None
     superseded_by: str | None
     has_open_tasks: bool
     kept_id: str | None
@@ -147,6 +147,9 @@ class Deliverable:
 class ExplanationRecord:
     """One delivered explanation: what its bytes can be had from, and what proves them.
 
+    The SHA-256 of the delivered bytes stands in the sealed part of its log entry only: after an erasure, a guess at
+    the bytes must have nothing to be held against.
+
     Attributes:
         id: Random 128-bit id, hex.
         decision_reference: The decision, or None for an explanation without one.
@@ -154,7 +157,6 @@ class ExplanationRecord:
         audience: subject, caseworker or auditor.
         language: de or en.
         produced_at: UTC.
-        sha256: SHA-256 (hex) of the delivered bytes.
         key_id: Key the bytes are sealed under.
         sealed: Sealed delivered bytes; None where they are a kept document with its gaps filled.
         kept_id: That document, or None.
@@ -170,7 +172,6 @@ class ExplanationRecord:
     audience: str
     language: str
     produced_at: datetime
-    sha256: str
     key_id: str
     sealed: bytes | None
     kept_id: str | None = None

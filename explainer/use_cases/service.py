@@ -1,13 +1,17 @@
 """What every use case works with: passed as an argument, built once in ``explainer.app``."""
 
-import secrets
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from explainer.settings import Settings
+from explainer.transparency_log.erasure_list import ErasureList
+from explainer.use_cases.calculations import Calculations
 from explainer.use_cases.decision_vault import Vault
+from explainer.use_cases.finding_aid import FindingAid
+from explainer.use_cases.refused_attempts import RefusedAttempts
 from explainer.use_cases.stores import Database
 from models.catalogue import Catalogue
 from models.errors import ModelUnusableError
@@ -16,6 +20,7 @@ from models.listed_package import ListedPackage
 
 if TYPE_CHECKING:
     from explainer.use_cases.explained_model import ExplainedModel
+    from explainer.use_cases.proof_jobs import ProofJobs
 
 RandomBytes = Callable[[int], bytes]
 
@@ -33,10 +38,15 @@ class Service:
         refused_versions: Versions that did not pass their verification when they were first needed, and why.
         installed: Looks for packages that were added since the start; none where nobody looks.
         vault: Seals and opens what is personal.
+        erasures: List of what was erased, outside database and key store.
         server_key: 32 bytes for HMACs over access codes and tokens.
         log_vkey: Public key of the log as a C2SP vkey.
         clock: Current time, UTC.
         random_bytes: Source of randomness.
+        calculations: Does what takes longer than an event loop may be held up.
+        finding_aid: Where entries of the log are looked for.
+        refused_attempts: How many were not let in since this process started.
+        proof_jobs: Takes longer proofs; None where none are wanted.
     """
 
     settings: Settings
@@ -46,10 +56,15 @@ class Service:
     refused_versions: Mapping[tuple[str, str], ModelUnusableError] = field(default_factory=dict)
     installed: GrowingCatalogue | None = None
     vault: Vault
+    erasures: ErasureList
     server_key: bytes
     log_vkey: str
     clock: Callable[[], datetime]
-    random_bytes: RandomBytes = secrets.token_bytes
+    random_bytes: RandomBytes = os.urandom
+    calculations: Calculations = field(default_factory=Calculations)
+    finding_aid: FindingAid = field(default_factory=FindingAid)
+    refused_attempts: RefusedAttempts = field(default_factory=RefusedAttempts)
+    proof_jobs: "ProofJobs | None" = None
 
     @property
     def usable_packages(self) -> Mapping[str, ListedPackage]:

@@ -1,25 +1,23 @@
 """Seal, store and log one decision in one unit of work, and answer the case system."""
 
 from collections.abc import Collection
-from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 from explainer.decisions.access_code import code_digest, new_access_code
 from explainer.decisions.decision import ALLOWED_STEPS, Decision, DecisionStatus
-from explainer.errors import TransitionNotAllowedError, UntrustworthyExplanationError
-from explainer.explanations.document import Language
+from explainer.errors import TransitionNotAllowedError
 from explainer.explanations.numbers import ExplanationNumbers
 from explainer.explanations.stored_numbers import numbers_to_bytes
 from explainer.transparency_log.log_entry import LogEvent
 from explainer.use_cases.callers import Caller, actor_of
-from explainer.use_cases.decision_document import document_of
+from explainer.use_cases.decision_document import documents_for_subject
 from explainer.use_cases.idempotent_answers import RepeatableRequest, keep_answer
-from explainer.use_cases.kept_documents import fingerprint_of_facts, keep
+from explainer.use_cases.kept_documents import mark_of
 from explainer.use_cases.log_receipt import LogReceipt, receipt_of
 from explainer.use_cases.log_writing import write_log_entry
-from explainer.use_cases.records import DecisionRecord, KeptDocumentRecord, LogRecord, TaskRecord
+from explainer.use_cases.records import DecisionRecord, LogRecord, TaskRecord
 from explainer.use_cases.service import Service
 from explainer.use_cases.stores import UnitOfWork
 
@@ -57,7 +55,7 @@ class RecordedDecision:
             "outcome": decision.outcome or decision.model_outcome,
             "model_outcome": decision.model_outcome,
             "decided_outcome": decision.outcome,
-            "decided_by_rule": decision.fired_rule,
+            "decided_by_rule": decision.private.fired_rule,
             "status": str(decision.status),
             "supersedes": decision.supersedes,
             "access_code": self.access_code,
@@ -95,13 +93,18 @@ def store_decision(
     """
     code = new_access_code()
     owner = issued_by or actor_of(caller)
-    key_id = service.vault.key_id_for(decision.private.subject_reference, decision.reference, owner=owner)
-    sealed = service.vault.seal_private_part(decision.private, reference=decision.reference, key_id=key_id)
+    key_id = service.vault.new_key_id()
+    private = replace(decision.private, near_threshold=_near_threshold(numbers))
+    sealed = service.vault.seal_private_part(private, reference=decision.reference, key_id=key_id)
     sealed_numbers = None
     if numbers is not None:
         context = f"numbers:{decision.reference}"
         sealed_numbers = service.vault.seal(numbers_to_bytes(numbers), key_id=key_id, context=context)
-    documents = [] if numbers is None else _documents_for_subject(service, decision, numbers, package, key_id=key_id)
+    documents = []
+    if numbers is not None:
+        documents = documents_for_subject(
+            service, decision, numbers, package, key_id=key_id, numbers_mark=mark_of(sealed_numbers)
+        )
     with service.database.writing() as work:
         entry = _log_decision(service, work, caller, decision, key_id)
         work.decisions.add(
@@ -116,14 +119,13 @@ def store_decision(
                 decided_by=decision.decided_by,
                 model_outcome=decision.model_outcome,
                 outcome=decision.outcome,
-                fired_rule=decision.fired_rule,
                 diverted=decision.was_diverted,
-                near_threshold=_near_threshold(numbers),
                 decided_at=decision.decided_at,
                 recorded_at=decision.recorded_at,
                 supersedes=decision.supersedes,
                 access_code_digest=code_digest(decision.reference, code, service.server_key),
                 key_id=key_id,
+                subject_id=service.vault.subject_id_for(decision.private.subject_reference, owner=owner),
                 sealed=sealed,
                 sealed_numbers=sealed_numbers,
                 log_entry_id=entry.entry_id,
@@ -143,27 +145,9 @@ def store_decision(
         )
         if repeatable is not None:
             keep_answer(service, work, repeatable, recorded.as_json(), key_id=key_id)
+    if service.proof_jobs is not None and numbers is not None and numbers.recourse.is_left_open:
+        service.proof_jobs.want(service, decision.reference)
     return recorded
-
-
-def _documents_for_subject(
-    service: Service, decision: Decision, numbers: ExplanationNumbers, package: "ModelPackage", *, key_id: str
-) -> list[KeptDocumentRecord]:
-    """What the person will be told, written and checked now; other audiences' texts are written when first asked for.
-
-    A text that fails its checks is left out: whoever asks for it meets the same failure, and a caseworker is told.
-    """
-    facts = fingerprint_of_facts(
-        service, model_sha256=decision.model.sha256, status=decision.status.value, superseded_by=None
-    )
-    kept = []
-    for language in get_args(Language):
-        with suppress(UntrustworthyExplanationError):
-            document = document_of(
-                service, decision, numbers, package, audience="subject", language=language, superseded_by=None
-            )
-            kept.append(keep(service, document, decision.private, facts=facts, key_id=key_id)[0])
-    return kept
 
 
 def _log_decision(service: Service, work: UnitOfWork, caller: Caller, decision: Decision, key_id: str) -> LogRecord:

@@ -11,6 +11,7 @@ from typing import Protocol
 from explainer.decisions.decision import DecisionStatus
 from explainer.transparency_log.log_entry import LogEntry
 from explainer.transparency_log.tiles import TileReader
+from explainer.use_cases.callers import CaseSystem
 from explainer.use_cases.records import (
     AnswerRecord,
     ApiKeyRecord,
@@ -42,6 +43,23 @@ class DecisionStore(Protocol):
     def set_status(self, reference: str, status: DecisionStatus) -> None:
         """Move a decision to another status; the caller has checked that the step is allowed."""
 
+    def of_subject(self, subject_id: str) -> Sequence[DecisionRecord]:
+        """All decisions with this person's tag, oldest first."""
+
+    def sharing_key(self, key_id: str) -> Sequence[DecisionRecord]:
+        """All decisions sealed under this key: one, or several where an earlier version of the program sealed them."""
+
+    def issuers(self) -> Sequence[str]:
+        """Everybody whose cases there are."""
+
+    def not_erased(
+        self, *, before: datetime, after: tuple[datetime, str] | None, limit: int
+    ) -> Sequence[DecisionRecord]:
+        """Decisions recorded before a moment, not erased, oldest first; begins after (recorded_at, reference)."""
+
+    def replace_numbers(self, reference: str, *, known: bytes, better: bytes) -> bool:
+        """Put better sealed numbers in the place of known ones; False, nothing changed, where others stand there."""
+
     def successor_of(self, reference: str) -> str | None:
         """Reference of the decision that superseded this one, or None."""
 
@@ -69,6 +87,25 @@ class ExplanationStore(Protocol):
 
     def of_decision(self, reference: str) -> Sequence[ExplanationRecord]:
         """All explanations delivered for one decision, newest first."""
+
+    def of_inputs_not_erased(self, *, before: datetime, limit: int) -> Sequence[ExplanationRecord]:
+        """Explanations without a decision, delivered before a moment and not erased, oldest first."""
+
+
+class ErasureStore(Protocol):
+    """Notes what was erased, and empties it."""
+
+    def erased_at(self, key_id: str) -> datetime | None:
+        """When this key was erased, or None."""
+
+    def all_noted(self) -> Sequence[str]:
+        """Names of all erased keys."""
+
+    def note(self, key_ids: Sequence[str], *, at: datetime, basis: str) -> None:
+        """Note erased keys; noting one twice changes nothing."""
+
+    def empty(self, key_ids: Sequence[str]) -> None:
+        """Remove everything that was sealed under keys, and what says whose it was; rows that prove something stay."""
 
 
 class KeptDocumentStore(Protocol):
@@ -106,11 +143,20 @@ class LogStore(Protocol):
     def leaves(self, start: int, end: int) -> Sequence[bytes]:
         """Leaf bytes with start <= index < end."""
 
+    def facts(self, start: int, end: int) -> Sequence[tuple[int, str, datetime, bytes | None]]:
+        """Index, event, time and leaf (None where it was pruned) with start <= index < end, in order."""
+
+    def records(self, indexes: Sequence[int]) -> Sequence[LogRecord]:
+        """The entries at these indexes whose leaves are kept, newest first."""
+
     def find(self, entry_id: str) -> LogRecord | None:
         """Return one entry, or None."""
 
     def sealed_part(self, entry_id: str) -> tuple[str, bytes] | None:
         """Key id and sealed private part of one entry, or None."""
+
+    def under_key(self, key_id: str) -> Sequence[tuple[LogRecord, bytes]]:
+        """Entries whose private part is sealed under this key, oldest first, with that part."""
 
     def newest(
         self, *, limit: int, before: int | None = None, event: str | None = None, system: str | None = None
@@ -153,6 +199,9 @@ class AccessStore(Protocol):
 
     def end_session(self, digest: bytes) -> None:
         """Delete a session."""
+
+    def forget_ended_sessions(self, *, now: datetime) -> int:
+        """Delete the sessions that have expired; returns how many."""
 
     def was_noted(self, mark: bytes) -> bool:
         """Whether this reading was noted before (readings of the log are logged once per person and hour)."""
@@ -225,6 +274,10 @@ class UnitOfWork(Protocol):
         """Documents kept with decisions."""
 
     @property
+    def erasures(self) -> ErasureStore:
+        """What was erased."""
+
+    @property
     def log(self) -> LogStore:
         """The log."""
 
@@ -263,6 +316,9 @@ class Database(Protocol):
 
     def register_version_in_force(self, slug: str) -> int:
         """Number of the newest published version of one register entry, 0 before the first."""
+
+    def case_system(self, digest: bytes) -> CaseSystem | None:
+        """The case system whose API key has this digest and is not revoked, or None."""
 
     async def deliver(self, delivery: Delivery) -> LogRecord:
         """Keep a delivery in one transaction with others of the same moment; returns when it has committed."""

@@ -55,7 +55,6 @@ def supersede_decision(service: Service, caller: CaseSystem | Staff, reference: 
         decided_by="person",
         model_outcome=outcome.outcome,
         outcome=request.outcome,
-        fired_rule=outcome.deciding_rule,
         decided_at=request.decided_at or now,
         recorded_at=now,
         supersedes=before.reference,
@@ -67,6 +66,7 @@ def supersede_decision(service: Service, caller: CaseSystem | Staff, reference: 
             reasons=stated(request.reasons),
             remedy=request.stated_remedy() or before.private.remedy,
             score=outcome.score,
+            fired_rule=outcome.deciding_rule,
         ),
     )
     numbers = trustworthy_numbers(model, inputs)

@@ -2,16 +2,18 @@
 
 import asyncio
 import logging
+import time
 
 import httpx
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
-from explainer.api.access_log import masked_path
+from explainer.api.access_log import PATIENCE_SECONDS, AccessLog, masked_path
 from explainer.api.unexpected_errors import WithoutWords
 from explainer.use_cases.open_session import COOKIE_NAMES, session_of, sign_in_staff
 from explainer.use_cases.passwords import password_fits
 from tests.demo_city import RunningCity
+from tests.event_loops import in_a_loop_of_its_own
 
 
 def staff_session(city: RunningCity) -> tuple[str, str]:
@@ -56,13 +58,36 @@ def test_one_line_a_request_without_reference_code_or_address(
 ) -> None:
     letter = demo_city.access["letters"][0]
     with caplog.at_level(logging.INFO, logger="klarbescheid.access"):
+        time.sleep(2 * PATIENCE_SECONDS)  # for lines of other tests
+        caplog.clear()
         demo_city.explain(letter)
-    lines = [record.getMessage() for record in caplog.records if record.name == "klarbescheid.access"]
-    assert len(lines) == 1
+        demo_city.explain(letter)
+        time.sleep(2 * PATIENCE_SECONDS)
+    written = [record.getMessage() for record in caplog.records if record.name == "klarbescheid.access"]
+    lines = [line for together in written for line in together.splitlines()]
+    assert len(lines) == 2
     assert "201" in lines[0]
     assert letter["reference"] not in lines[0]
     assert letter["access_code"] not in lines[0]
     assert "127.0.0.1" not in lines[0]
+
+
+def test_lines_that_still_wait_are_written_when_the_service_ends(caplog: pytest.LogCaptureFixture) -> None:
+    async def answers(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        pass
+
+    async def one_request_then_the_end() -> None:
+        log = AccessLog(answers)
+        await log({"type": "http", "method": "GET", "path": "/x"}, not_used, not_used)
+        assert not caplog.records
+        await log({"type": "lifespan"}, not_used, not_used)
+
+    async def not_used(*_: object) -> Message:
+        raise AssertionError
+
+    with caplog.at_level(logging.INFO, logger="klarbescheid.access"):
+        in_a_loop_of_its_own(one_request_then_the_end())
+    assert [record.getMessage()[24:48] for record in caplog.records] == ["INFO klarbescheid.access"]
 
 
 def test_an_unknown_user_is_checked_like_a_wrong_password() -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,7 +26,7 @@ from explainer.attribution_methods.choose_blocks import (
     blocks_for_closed_form,
     blocks_for_forest,
 )
-from explainer.attribution_methods.compiled_block_tables import CompiledBlockTables
+from explainer.attribution_methods.compiled_block_tables import CompiledBlockTables, bytes_of_block_tables
 from explainer.attribution_methods.deep_forest import DeepForest
 from explainer.attribution_methods.exact_enumeration import ExactEnumeration
 from explainer.attribution_methods.exact_forest import ExactForest
@@ -93,6 +94,44 @@ def test_rounding_of_the_compiled_tables_is_small_and_stated() -> None:
     blocks = split_background(rows, weights)
     assert blocks is not None
     assert 0 < CompiledBlockTables(trees, rows, weights, blocks).rounding < 1e-4 * trees.sum_of_largest_leaves
+
+
+def far_from_everybody() -> tuple[Forest, Numbers, Numbers]:
+    """A forest, a background of people who are all alike, and cases that meet what none of them meets."""
+    generator = np.random.default_rng(12)
+    trees = random_forest(generator, n_features=8, n_trees=12, depth=7)
+    alike = np.repeat(random_rows(generator, 12, 8), 15, axis=0)
+    return trees, alike + generator.normal(scale=1e-3, size=alike.shape), random_rows(generator, 12, 8, missing=0.3)
+
+
+def test_what_nobody_in_the_background_meets_is_worked_out() -> None:
+    trees, rows, cases = far_from_everybody()
+    check_blocks(CompiledBlockTables, trees, rows, np.ones(len(rows)), cases)
+
+
+def test_taking_what_nobody_meets_for_nothing_is_caught() -> None:
+    class LeavesOutTheUnseen(CompiledBlockTables):
+        def __init__(self, *given: Any) -> None:
+            super().__init__(*given)
+            unit = np.zeros_like(self._tables.share_unit)
+            unit.flags.writeable = False
+            self._tables = self._tables._replace(share_unit=unit)
+
+    trees, rows, cases = far_from_everybody()
+    with pytest.raises(AssertionError):
+        check_blocks(LeavesOutTheUnseen, trees, rows, np.ones(len(rows)), cases)
+
+
+def test_the_memory_that_tables_will_take_is_known_before_they_are_made() -> None:
+    trees, rows, _ = far_from_everybody()
+    blocks = split_background(rows, np.ones(len(rows)))
+    assert blocks is not None
+    made = CompiledBlockTables(trees, rows, np.ones(len(rows)), blocks)
+    assert bytes_of_block_tables(trees, rows, blocks) == made.memory_bytes
+    fits = blocks_for_forest(trees, rows, np.ones(len(rows)), budget_bytes=made.memory_bytes)
+    assert fits.memory_bytes == made.memory_bytes, "although more would be needed if every row met sets of its own"
+    walked = blocks_for_forest(trees, rows, np.ones(len(rows)), budget_bytes=made.memory_bytes - 1)
+    assert not isinstance(walked.computer, CompiledBlockTables)
 
 
 class ForgetsWeights(BlockTables):

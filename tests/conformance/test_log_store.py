@@ -90,6 +90,23 @@ def test_entries_are_listed_newest_first_by_event_system_and_index(database: Sql
         assert len(unit.log.leaves(1, 3)) == 2
 
 
+def test_entries_are_read_by_range_and_by_index_also_where_a_leaf_is_gone(url: str, database: SqlDatabase) -> None:
+    with database.writing() as unit:
+        appended = [append(unit, event) for event in (LogEvent.LOG_READ, LogEvent.KEY_ROTATED, LogEvent.MODEL_REFUSED)]
+    with database.reading() as unit:
+        assert unit.log.records([0, 2, 7]) == [appended[2], appended[0]]
+        assert unit.log.records([]) == []
+        assert unit.log.facts(1, 9) == [(one.index, one.event, one.at, one.leaf) for one in appended[1:]]
+    execute_raw(url, "DELETE FROM log_leaf WHERE seq = 1")
+    with database.reading() as unit:
+        assert [(index, event, leaf is None) for index, event, _, leaf in unit.log.facts(0, 3)] == [
+            (0, "log.read", False),
+            (1, "key.rotated", True),
+            (2, "model.refused", False),
+        ]
+        assert unit.log.records([1]) == []
+
+
 def test_entry_id_is_used_once(database: SqlDatabase) -> None:
     entry = an_entry()
 

@@ -1,6 +1,7 @@
 """What is read on the shortest way says the same as the stores, on both engines."""
 
 from datetime import timedelta
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -8,7 +9,9 @@ import pytest
 from explainer.decisions.decision import DecisionStatus
 from explainer.storage.column_types import UnstorableTextError
 from explainer.storage.database import SqlDatabase
-from explainer.use_cases.records import Deliverable, KeptDocumentRecord, PublicationRecord, TaskRecord
+from explainer.use_cases.callers import CaseSystem
+from explainer.use_cases.kept_documents import mark_of
+from explainer.use_cases.records import ApiKeyRecord, Deliverable, KeptDocumentRecord, PublicationRecord, TaskRecord
 from tests.conformance.records import DECISION, append, record_decision
 from tests.databases import MOMENT
 
@@ -44,12 +47,22 @@ def test_a_decision_without_a_kept_document(database: SqlDatabase) -> None:
         role=DECISION.role,
         access_code_digest=DECISION.access_code_digest,
         key_id=DECISION.key_id,
+        numbers_mark=DECISION.sealed_numbers,
         superseded_by=None,
         has_open_tasks=False,
         kept_id=None,
         kept_sealed=None,
     )
     assert read(database, "R-0002") is None
+
+
+@pytest.mark.parametrize("numbers", [None, bytes(range(200))])
+def test_the_mark_of_the_numbers_is_read_alone(database: SqlDatabase, numbers: bytes | None) -> None:
+    with database.writing() as unit:
+        record_decision(unit, sealed_numbers=numbers)
+    found = read(database)
+    assert found is not None
+    assert found.numbers_mark == mark_of(numbers)
 
 
 def test_the_newest_document_of_this_audience_and_language_is_found(database: SqlDatabase) -> None:
@@ -124,3 +137,16 @@ def test_the_register_version_in_force_is_the_newest(database: SqlDatabase) -> N
             record = PublicationRecord(slug=slug, version=version, published_at=MOMENT, sha256="ab", content=b"{}")
             unit.publications.add(record)
     assert database.register_version_in_force("wohngeld") == 10
+
+
+def test_a_case_system_is_found_by_the_digest_of_a_key_that_is_not_revoked(database: SqlDatabase) -> None:
+    keys = {"valid": None, "revoked": MOMENT}
+    with database.writing() as unit:
+        for name, revoked_at in keys.items():
+            digest = sha256(name.encode()).digest()
+            unit.access.add_api_key(
+                ApiKeyRecord(id=name, name=f"{name} system", digest=digest, created_at=MOMENT, revoked_at=revoked_at)
+            )
+    assert database.case_system(sha256(b"valid").digest()) == CaseSystem(key_id="valid", name="valid system")
+    assert database.case_system(sha256(b"revoked").digest()) is None
+    assert database.case_system(sha256(b"nobody's").digest()) is None

@@ -97,6 +97,18 @@ def test_status_of_an_unknown_decision_cannot_be_set(database: SqlDatabase) -> N
         unit.decisions.set_status("R-9", DecisionStatus.SUPERSEDED)
 
 
+def test_known_numbers_are_replaced_and_others_are_not(database: SqlDatabase) -> None:
+    with database.writing() as unit:
+        record_decision(unit, sealed_numbers=b"first")
+        record_decision(unit, "R-0002", sealed_numbers=b"first")
+        assert unit.decisions.replace_numbers("R-0001", known=b"first", better=b"second")
+        assert not unit.decisions.replace_numbers("R-0001", known=b"first", better=b"third")
+        assert not unit.decisions.replace_numbers("R-9", known=b"first", better=b"third")
+    with database.reading() as unit:
+        kept = [unit.decisions.get(reference) for reference in ("R-0001", "R-0002")]
+    assert [one and one.sealed_numbers for one in kept] == [b"second", b"first"]
+
+
 @pytest.fixture
 def filled(database: SqlDatabase) -> SqlDatabase:
     """Six decisions: five of one model, recorded minutes apart except for two in the same moment."""

@@ -19,7 +19,7 @@ PUBLIC = (
     "/staff/sign-in",
     "/no-such",
 )
-STAFF = ("/staff/decisions", "/audit")
+STAFF = ("/staff/decisions", "/audit", "/audit/entries/0", "/audit/entries/5")
 LANGUAGES = ("de", "en")
 
 

@@ -100,7 +100,18 @@ def every_page(site: LiveSite, page: Any, language: str) -> Iterator[str]:
     page.goto(f"/{language}/audit")
     page.click("form[action$='/verify'] button")
     page.wait_for_selector("#verification-result")
+    unfold(page)
     yield "log"
+    page.goto(f"/{language}/audit?event=decision.recorded&since=2026-99-99")
+    unfold(page)
+    yield "log with a wrong day"
+    page.click("#log-entries a")
+    page.wait_for_selector("#checkpoint")
+    with site.client() as client:
+        page.fill("#checkpoint", client.get("/log/checkpoint").text)
+    page.click("form[action*='/verify'] button")
+    page.wait_for_selector("#own-result")
+    yield "entry of the log"
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -196,7 +207,7 @@ def contrast(one: float, other: float) -> float:
 def test_everything_works_without_scripts(live_site: LiveSite, chromium: Any, language: str) -> None:
     with tab(chromium, live_site, java_script_enabled=False) as page:
         names = list(every_page(live_site, page, language))
-        assert len(names) == len(PUBLIC) + 7
+        assert len(names) == len(PUBLIC) + 9
         open_letter(page, live_site.letter(outcome="granted"), language)
         page.click("#extend button")
         page.wait_for_selector("#in_short")

@@ -8,7 +8,7 @@ import pytest
 from jinja2 import Environment, meta
 from jinja2.ext import i18n
 
-from public_pages import page_contexts, page_frame, staff_page_contexts
+from public_pages import audit_page_contexts, page_contexts, page_frame, staff_page_contexts
 from public_pages.page_contexts import CONTEXTS
 from public_pages.page_formats import filters
 from public_pages.page_frame import TemplateContext
@@ -52,7 +52,7 @@ def test_every_template_has_a_context() -> None:
 def test_every_field_is_documented() -> None:
     undocumented = [
         f"{kind.__name__}.{field.name}"
-        for module in (page_contexts, page_frame, staff_page_contexts)
+        for module in (page_contexts, page_frame, staff_page_contexts, audit_page_contexts)
         for kind in vars(module).values()
         if isinstance(kind, type) and is_dataclass(kind) and kind.__module__ == module.__name__
         for field in fields(kind)

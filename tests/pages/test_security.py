@@ -33,6 +33,9 @@ def test_policy_allows_no_foreign_and_no_inline_code() -> None:
         ("/why/explanation", True),
         ("/en/staff/decisions", True),
         ("/audit", True),
+        ("/audit/entries/0", True),
+        ("/audit/entries/0/entry.json", True),
+        ("/audit/entries/0/receipt.tlog-proof", True),
         ("/", False),
         ("/de/register", False),
         ("/de/whyever", False),
@@ -82,7 +85,12 @@ def test_form_of_a_session_needs_its_token(subject: httpx.Client, form: str) -> 
 
 def test_staff_forms_need_their_token(live_site: LiveSite, caseworker: httpx.Client) -> None:
     reference = live_site.letter(outcome="granted")["reference"]
-    for form in ("/de/audit/verify", "/de/staff/sign-out", f"/de/staff/decisions/{reference}/explanation"):
+    for form in (
+        "/de/audit/verify",
+        "/de/staff/sign-out",
+        f"/de/staff/decisions/{reference}/explanation",
+        "/de/audit/entries/0/verify",
+    ):
         assert caseworker.post(form, data={"csrf": "x", "purpose": "a", "legal_basis": "b"}).status_code == 403
 
 
@@ -115,7 +123,13 @@ def test_form_before_a_session_is_taken_from_our_own_pages_only(
 
 
 def test_reading_a_page_changes_nothing_but_the_log(caseworker: httpx.Client) -> None:
-    for form in ("/de/why/end", "/de/why/extend", "/de/staff/sign-out", "/de/audit/verify"):
+    for form in (
+        "/de/why/end",
+        "/de/why/extend",
+        "/de/staff/sign-out",
+        "/de/audit/verify",
+        "/de/audit/entries/0/verify",
+    ):
         assert caseworker.get(form).status_code == 405
     assert caseworker.get("/de/staff/decisions").status_code == 200
 

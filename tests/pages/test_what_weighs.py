@@ -190,3 +190,11 @@ def test_citizen_gets_no_interactions(live_site: LiveSite) -> None:
     assert "interactions" not in document
     assert "no_interactions" not in document
     assert "interactions" not in {one["id"] for one in document["text"]["sections"]}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_register_names_details_without_speaking_to_anybody(visitor: httpx.Client, language: Language) -> None:
+    html = visitor.get(f"/{language}/register/wohngeld").text
+    tables = " ".join(re.findall(r"<table.*?</table>", html, re.DOTALL))
+    assert ("Haushaltseinkommen" if language == "de" else "Household income") in tables
+    assert re.findall(r"\b(?:Ihr(?:e[mnrs]?)?|Ihnen|[Yy]ours?|[Yy]ou)\b", re.sub(r"<[^>]+>", " ", tables)) == []

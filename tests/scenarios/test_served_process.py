@@ -15,7 +15,7 @@ from explainer.use_cases.record_decision import record_decision
 from tests.api.test_record_decision import a_request
 from tests.demo_city import free_port
 
-NEVER = {"shap", "sklearn", "pandas", "lightgbm", "xgboost", "catboost", "matplotlib", "pyarrow"}
+NEVER = {"shap", "scipy", "sklearn", "pandas", "lightgbm", "xgboost", "catboost", "matplotlib", "pyarrow"}
 ONLY_FOR_NUMBERS = {"onnx", "onnxruntime", "numba"}
 
 SERVED = """

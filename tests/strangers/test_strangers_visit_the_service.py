@@ -2,12 +2,14 @@
 
 import base64
 import hashlib
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from explainer.transparency_log.tiles import TilePath, decode_entries, entry_bundle_paths, hash_tile_paths
 from explainer.transparency_log.tree import Tree
+from explainer.use_cases.write_bundle import write_bundle
 from tests.demo_city import RunningCity
 from tests.strangers.verdicts import stranger_accepts, stranger_accepts_growth, stranger_accepts_tiles
 
@@ -26,6 +28,17 @@ def test_a_stranger_refuses_it_when_one_entry_was_changed(demo_city: RunningCity
     assert b'"granted"' in content
     bundle.write_bytes(content.replace(b'"granted"', b'"refused"', 1))
     assert not stranger_accepts_tiles(tmp_path, demo_city.access["log_vkey"])
+
+
+def test_a_stranger_believes_a_bundle_offline_and_refuses_a_changed_one(demo_city: RunningCity, tmp_path: Path) -> None:
+    write_bundle(demo_city.service, tmp_path / "bundle.zip")
+    with zipfile.ZipFile(tmp_path / "bundle.zip") as bundle:
+        bundle.extractall(tmp_path / "bundle")
+    vkey = demo_city.access["log_vkey"]
+    assert stranger_accepts_tiles(tmp_path / "bundle", vkey)
+    changed = next(path for path in (tmp_path / "bundle" / "tile" / "entries").rglob("*") if path.is_file())
+    changed.write_bytes(changed.read_bytes().replace(b'"granted"', b'"refused"', 1))
+    assert not stranger_accepts_tiles(tmp_path / "bundle", vkey)
 
 
 def test_a_stranger_believes_the_inclusion_of_one_entry_with_a_proof_made_from_public_tiles(

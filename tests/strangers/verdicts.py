@@ -26,9 +26,9 @@ def stranger_accepts_growth(old_checkpoint: str, checkpoint: str, vkey: str, pro
     return _ask(about="growth", old_checkpoint=old_checkpoint, checkpoint=checkpoint, vkey=vkey, proof=_texts(proof))
 
 
-def stranger_accepts_tiles(folder: Path, vkey: str) -> bool:
-    """Whether a stranger finds the signed root, and a proof for every entry, in the tiles and bundles of a folder."""
-    return _ask(about="tiles", folder=str(folder), vkey=vkey)
+def stranger_accepts_tiles(folder: Path, vkey: str, *, every: int = 1) -> bool:
+    """Whether a stranger finds the signed root, and a proof for every n-th entry, in the files of a folder."""
+    return _ask(about="tiles", folder=str(folder), vkey=vkey, every=every)
 
 
 def _ask(**question: Any) -> bool:

@@ -25,7 +25,9 @@ def card_bytes(data: dict[str, Any]) -> bytes:
 def feature_data(name: str = "x", kind: str = "number", **more: Any) -> dict[str, Any]:
     """Give a feature with nothing special about it."""
     words = {"de": f"Ihr Wert {name}", "en": f"Your value {name}"}
-    return {"name": name, "label": words, "kind": kind, "source": words, **more}
+    public = {"de": f"Wert {name}", "en": f"Value {name}"}
+    own = {"name": name, "label": words, "kind": kind, "source": words}
+    return {**own, "public_label": public, "public_source": public, **more}
 
 
 def card_with_features(features: list[dict[str, Any]]) -> ModelCard:

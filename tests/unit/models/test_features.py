@@ -143,3 +143,35 @@ def test_one_of_a_thing_has_its_own_word() -> None:
     )
     assert [size.unit_for(number, "de") for number in (1, 2)] == ["Person", "Personen"]
     assert size.model_copy(update={"unit_one": None}).unit_for(1, "en") == "people"
+
+
+YOURS = {"de": "Ihre Miete", "en": "Your rent"}
+RENT = {"de": "Miete", "en": "Rent"}
+
+
+@pytest.mark.parametrize("field", ["label", "source"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        YOURS,
+        {"de": "So wohnen Sie", "en": "Kind of home"},
+        {"de": "Angaben von Ihnen", "en": "Details"},
+        {"de": "Deine Miete", "en": "Rent"},
+        {"de": "Miete", "en": "the rent you pay"},
+    ],
+)
+def test_words_that_speak_to_the_person_need_others_for_everybody_else(field: str, words: dict[str, str]) -> None:
+    plain = {"name": "rent", "label": RENT, "kind": "number", "source": RENT}
+    with pytest.raises(ValueError, match=f"the {field} speaks to the person .*write 'public_{field}'"):
+        Feature.model_validate({**plain, field: words})
+    feature = Feature.model_validate({**plain, field: words, f"public_{field}": RENT})
+    assert getattr(feature, f"{field}_for_all")("de") == "Miete"
+    assert getattr(feature, field)("de") == words["de"]
+    with pytest.raises(ValueError, match=f"'public_{field}' speaks to the person"):
+        Feature.model_validate({**plain, field: words, f"public_{field}": YOURS})
+
+
+def test_words_that_only_look_like_an_address_are_left_alone() -> None:
+    words = {"de": "Wohnung und ihr Zustand, sieben Siege", "en": "Youth centre, yourt"}
+    feature = Feature.model_validate({"name": "home", "label": words, "kind": "number", "source": words})
+    assert feature.label_for_all("en") == words["en"]

@@ -115,8 +115,7 @@ def ruled(recourse_score: float | None = 0.58, role: str = "sorts") -> Case:
     )
     decision = a_decision(
         role=card.role,
-        fired_rule="income_above_limit",
-        private=a_private_part(inputs=dict(RULED_INPUTS), score=None),
+        private=a_private_part(inputs=dict(RULED_INPUTS), score=None, fired_rule="income_above_limit"),
     )
     return case_with(card=card, inputs=RULED_INPUTS, numbers=numbers, decision=decision)
 
@@ -125,7 +124,7 @@ def ruled_without_recourse() -> Case:
     """A case decided by a rule, where nothing that counts could be changed."""
     numbers = some_numbers(inputs=RULED_INPUTS, score_numbers=None, recourse=no_recourse("nothing_actionable"))
     decision = a_decision(
-        fired_rule="income_above_limit", private=a_private_part(inputs=dict(RULED_INPUTS), score=None, sources={})
+        private=a_private_part(inputs=dict(RULED_INPUTS), score=None, fired_rule="income_above_limit", sources={})
     )
     return case_with(inputs=RULED_INPUTS, numbers=numbers, decision=decision)
 

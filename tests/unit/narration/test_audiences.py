@@ -13,8 +13,7 @@ def _facts_told(document: ExplanationDocument, case: str) -> set[str]:
     """What a document states about the case, as short texts that must be in every audience's version."""
     facts = CASES[case]("subject", document.language)
     card, language = facts.card, document.language
-    told = {item.label for item in document.data} | {item.value_text for item in document.data}
-    told |= {item.source for item in document.data}
+    told = {item.value_text for item in document.data}
     told |= {change.to_text for part in document.counterfactuals for change in part.changes}
     told |= {limit.in_language(language) for limit in card.limits}
     told |= {basis.citation for basis in card.legal_basis}
@@ -41,6 +40,9 @@ def test_every_audience_is_told_the_same_facts(case: str, language: Language) ->
     for document in documents:
         text = full_text(document)
         assert {fact for fact in told if fact not in text} == set()
+        # The person's details are "yours" to the person alone; they are the same details.
+        assert {name for item in document.data for name in (item.label, item.source) if name not in text} == set()
+        assert [item.feature for item in document.data] == [item.feature for item in documents[0].data]
         assert [part.contribution for part in document.contributions] == [
             part.contribution for part in documents[0].contributions
         ]

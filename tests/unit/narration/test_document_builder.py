@@ -17,7 +17,7 @@ from tests.builders import (
     some_numbers,
     some_score_numbers,
 )
-from tests.unit.narration.cases import AUDIENCES, CASES, LANGUAGES, case_with_numbers, document_of
+from tests.unit.narration.cases import AUDIENCES, CASES, LANGUAGES, LARGE_HOUSEHOLD, case_with_numbers, document_of
 from tests.unit.narration.reading import full_text, section_text
 
 SECTIONS = (
@@ -227,6 +227,25 @@ def test_the_own_number_is_never_told_as_the_closest_example() -> None:
     assert "Am nächsten" not in section_text(build_document(case("subject", "de")), "counterfactual")
 
 
+@pytest.mark.parametrize(
+    ("closest", "told"),
+    [
+        (0.613, "mit der Zahl 61. Die Grenze ist 60. Der Abstand ist: 1 Punkt."),
+        (0.66, "mit der Zahl 66. Die Grenze ist 60. Der Abstand ist: 6 Punkte."),
+        (0.601, "mit der Zahl 60. Die Grenze ist 60. Der Abstand ist: weniger als 1 Punkt."),
+        (None, "Ihre Zahl war 72. Die Grenze ist 60. Der Abstand ist: 12 Punkte."),
+    ],
+)
+def test_how_far_away_it_is_said_as_the_difference_of_the_printed_numbers(closest: float | None, told: str) -> None:
+    case = case_with_numbers(recourse=no_recourse(closest_score=closest))
+    assert told in section_text(build_document(case("subject", "de")), "counterfactual")
+
+
+def test_where_a_rule_decided_no_distance_is_told() -> None:
+    case = case_with_numbers(LARGE_HOUSEHOLD, recourse=no_recourse())
+    assert "Abstand" not in section_text(build_document(case("subject", "de")), "counterfactual")
+
+
 def test_reasons_are_quoted_word_for_word_or_said_to_be_missing() -> None:
     assert "„Das Einkommen liegt über der Grenze für 3 Personen.“" in section_text(
         document_of("refused"), "who_checked"
@@ -291,7 +310,7 @@ def test_details_that_nobody_can_tell_apart_are_said_to_count_equally() -> None:
     assert names[:3] == ["income_eur_month", "rent_eur_month", "household_size"], "tied ones stand in card order"
     assert [part.strength for part in document.contributions[1:3]] == ["strong", "strong"]
     assert "gleich viel" not in section_text(document_of("refused"), "factors")
-    assert "Equally strong: “Your rent without heating” and “People in your household”." in section_text(
+    assert "Equally strong: “Rent without heating” and “People in the household”." in section_text(
         document_of("tied", "auditor", "en"), "factors"
     )
 

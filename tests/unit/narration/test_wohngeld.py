@@ -58,12 +58,11 @@ def _document(household: str, audience: Audience, language: Language) -> Explana
     inputs, package = HOUSEHOLDS[household], _model().package
     version = ModelVersion(slug=package.card.slug, version=package.card.version, sha256=package.sha256)
     outcome = _model().outcome_of(inputs)
-    private = a_private_part(inputs=dict(inputs), sources={}, score=outcome.score)
+    private = a_private_part(inputs=dict(inputs), sources={}, score=outcome.score, fired_rule=outcome.deciding_rule)
     decision = a_decision(
         model=version,
         model_outcome=outcome.outcome,
         outcome=outcome.outcome,
-        fired_rule=outcome.deciding_rule,
         private=private,
     )
     facts = some_facts(

@@ -4,17 +4,20 @@ import itertools
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from explainer.decisions.decision import Value
+from explainer.errors import CounterfactualError
 from explainer.explanations.model_outcome import outcome_of_row
-from explainer.recourse import search
+from explainer.recourse import forest_cells, profile_kernel, search
 from explainer.recourse.action_set import SearchSpace
 from explainer.recourse.forest_bounds import ForestBounds
 from explainer.recourse.infeasibility import ProofProgress, prove_infeasible
+from explainer.recourse.nearest import nearest_by_score
 from explainer.recourse.search import find_recourse
 from models.forest import Forest
 from models.linear_model import IntervalPoints, LinearModel, PointsTable
@@ -75,6 +78,49 @@ def wrong_answers(seeds: range, *, with_rules: bool) -> int:
             wrong += truth is None or len(first.changes) < truth
             wrong += first.fewest_changes_proven and len(first.changes) != truth
     return wrong
+
+
+def answers(seeds: range) -> list[object]:
+    return [find_recourse(*random_case(seed)) for seed in seeds]
+
+
+def test_the_compiled_search_gives_the_answers_of_the_plain_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = answers(range(40))
+    monkeypatch.setattr(forest_cells, "MANY_DEMANDS", 0)
+    assert answers(range(40)) == plain
+    monkeypatch.setattr(search, "nearest_by_score", lambda *_: None)
+    assert answers(range(40)) == plain
+
+
+def test_the_compiled_search_decides_nothing_where_the_runtime_must(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forest_cells, "MANY_DEMANDS", 0)
+    package, inputs = random_case(1)
+    space = SearchSpace.of(package)
+    row = np.array(list(inputs.values()), dtype=np.float64)
+    case = search.case_of(package, row, outcome_of_row(package, row), space)
+    assert nearest_by_score(case, space.action_moves, 3) is not None
+    vars(case)["tolerance"] = 100.0
+    assert nearest_by_score(case, space.action_moves, 3) is None
+
+
+def test_a_compiled_search_that_takes_another_value_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = answers(range(40))
+    monkeypatch.setattr(forest_cells, "MANY_DEMANDS", 0)
+    find = profile_kernel.nearest_reaching
+
+    def farther(person: object, table: object, scores: object, wanted: object, nearest: Any) -> bool:
+        found = find(person, table, scores, wanted, nearest)
+        nearest.value[:] += 0.25
+        return found
+
+    monkeypatch.setattr(profile_kernel, "nearest_reaching", farther)
+    wrong = 0
+    for seed, right in enumerate(plain):
+        try:
+            wrong += find_recourse(*random_case(seed)) != right
+        except CounterfactualError:
+            wrong += 1
+    assert wrong > 0
 
 
 @pytest.mark.parametrize("with_rules", [False, True])

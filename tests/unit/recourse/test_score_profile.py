@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from explainer.recourse import forest_cells
+from explainer.recourse import forest_cells, leaf_masks
 from explainer.recourse.forest_bounds import ForestBounds
 from explainer.recourse.forest_cells import ForestCells
 from explainer.recourse.moves import Moves
@@ -14,7 +14,8 @@ from explainer.recourse.range_minimum import RangeMinimum
 from explainer.recourse.score_profile import AdditiveProfile, AskedProfile, ForestProfile, ScoreProfile
 from models.forest import Forest
 from models.linear_model import CategoryPoints, IntervalPoints, PointsTable
-from tests.conformance.small_forests import random_forest, random_rows
+from tests.conformance.small_forests import Split, random_forest, random_rows
+from tests.conformance.small_forests import forest as small_forest
 
 N_FEATURES = 4
 SEEDS = st.integers(0, 2**32 - 1)
@@ -45,18 +46,57 @@ def check(profile: ScoreProfile, cells: ForestCells | None, ask: object, rows: N
     np.testing.assert_array_equal(profile.row, asked.row, err_msg="a profile is never changed")
 
 
-@pytest.mark.parametrize("many", [0, 10**9], ids=["compiled", "numpy"])
+@pytest.mark.parametrize(("many", "leaves"), [(0, 64), (0, 0), (10**9, 0)], ids=["masks", "compiled", "numpy"])
 @settings(max_examples=30, deadline=None)
 @given(seed=SEEDS, depth=st.integers(1, 6))
-def test_profiles_of_forests_say_what_the_forest_says(many: int, seed: int, depth: int) -> None:
+def test_profiles_of_forests_say_what_the_forest_says(many: int, leaves: int, seed: int, depth: int) -> None:
     generator = np.random.default_rng(seed)
     forest = random_forest(generator, n_features=N_FEATURES, n_trees=5, depth=depth)
     rows = random_rows(generator, 12, N_FEATURES)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(forest_cells, "MANY_DEMANDS", many)
+        patch.setattr(leaf_masks, "MAX_LEAVES", leaves)
         cells = ForestCells.of(forest)
         assert cells is not None
         check(ForestProfile.of(cells, rows[0]), cells, forest.additive_score, rows[1:])
+
+
+def test_a_tree_of_sixty_four_leaves_still_has_masks_and_a_larger_one_has_none() -> None:
+    def full(levels: int, low: float, high: float) -> Split | float:
+        middle = (low + high) / 2
+        if levels == 0:
+            return middle
+        return Split(levels % 2, middle, full(levels - 1, low, middle), full(levels - 1, middle, high))
+
+    rows = random_rows(np.random.default_rng(1), 40, 2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(forest_cells, "MANY_DEMANDS", 0)
+        for levels, fits in ((6, True), (7, False)):
+            forest = small_forest(full(levels, -1.0, 1.0), full(1, -1.0, 1.0), 0.25, n_features=3)
+            cells = ForestCells.of(forest)
+            assert cells is not None
+            # Contradicting splits leave fewer leaves than were written down.
+            assert (cells.masks is not None) == (fits or np.bincount(cells.tree).max() <= 64)
+            for row in np.column_stack([rows, np.zeros(len(rows))]):
+                assert ForestProfile.of(cells, row).score == pytest.approx(forest.additive_score(row[np.newaxis])[0])
+
+
+@pytest.mark.parametrize("field", ["mask", "asking", "ends", "bound", "value"])
+def test_masks_with_one_wrong_number_are_caught(field: str) -> None:
+    generator = np.random.default_rng(5)
+    forest = random_forest(generator, n_features=N_FEATURES, n_trees=5, depth=4)
+    rows = random_rows(generator, 60, N_FEATURES)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(forest_cells, "MANY_DEMANDS", 0)
+        cells = ForestCells.of(forest)
+        assert cells is not None
+        assert cells.masks is not None
+        right = np.stack([ForestProfile.of(cells, row).scores_in_cells for row in rows])
+        broken = getattr(cells.masks, field).copy()
+        broken[len(broken) // 2] += 1
+        vars(cells)["masks"] = cells.masks._replace(**{field: broken})
+        wrong = np.stack([ForestProfile.of(cells, row).scores_in_cells for row in rows])
+    assert np.abs(right - wrong).max() > 1e-3
 
 
 def test_profiles_of_points_say_what_the_table_says() -> None:

@@ -64,6 +64,21 @@ def test_a_counterfactual_with_another_score_is_refused(package: ModelPackage, t
             verify_counterfactual(package, INPUTS, replace(true_one, score=score))
 
 
+def test_an_earlier_answer_stands_for_its_own_row_alone_and_for_no_other_claim(
+    package: ModelPackage, true_one: Counterfactual
+) -> None:
+    row = to_row(package.card.features, INPUTS)
+    changed = row.copy()
+    changed[0] = true_one.changes[0].after
+    now, then = outcome_of_row(package, row), outcome_of_row(package, changed)
+    verification = Verification(package, INPUTS, row, now, {changed.tobytes(): then})
+    verification.verify([true_one])
+    with pytest.raises(CounterfactualError, match="score"):
+        verification.verify([replace(true_one, score=0.9)])
+    with pytest.raises(CounterfactualError, match="rules and model give 'refused'"):
+        verification.verify([with_change(true_one, after=1010.0)])
+
+
 def test_a_counterfactual_of_another_person_is_refused(package: ModelPackage, true_one: Counterfactual) -> None:
     with pytest.raises(CounterfactualError, match="another value of 'income'"):
         verify_counterfactual(package, {**INPUTS, "income": 1900}, true_one)

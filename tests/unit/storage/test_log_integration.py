@@ -34,7 +34,9 @@ def test_full_tiles_of_the_second_level_are_stored_and_lead_to_the_signed_root(t
         with backend.writing() as connection:
             connection.exec_driver_sql(INSERT_ENTRIES, (old_size, new_size))
             before = newest_checkpoint(connection)
-            integrate(connection, LOG_SIGNER, RightEdge(), before=before, new_size=new_size, at=MOMENT)
+            integrate(
+                connection, LOG_SIGNER, RightEdge(), before=before, new_hashes=hashes[old_size:new_size], at=MOMENT
+            )
     with backend.reading() as connection:
         counted = sa.select(log_tile.c.level, sa.func.count()).group_by(log_tile.c.level).order_by(log_tile.c.level)
         assert connection.execute(counted).all() == [(0, 257), (1, 1)]

@@ -32,7 +32,7 @@ def test_columns_are_the_fields_of_the_record(table: sa.Table, record: type) -> 
 def test_every_table_is_one_of_these_or_the_logs() -> None:
     assert set(tables.metadata.tables) == {
         "decision", "explanation", "kept_document", "api_key", "staff", "session", "answer", "task", "publication",
-        "noted_reading", "log_entry", "log_leaf", "log_sealed", "log_tile", "log_checkpoint",
+        "noted_reading", "erased_key", "log_entry", "log_leaf", "log_sealed", "log_tile", "log_checkpoint",
     }  # fmt: skip
 
 

@@ -53,8 +53,8 @@ def test_a_key_is_made_once_and_stays_the_same(store: KeyStore, path: Path) -> N
 def test_a_destroyed_key_is_gone_for_good(store: KeyStore, path: Path) -> None:
     store.get_or_create("a")
     other = store.get_or_create("b")
-    store.destroy("a")
-    store.destroy("a")
+    store.destroy(["a"])
+    store.destroy(["a"])
     for opened in (store, open_store(path)):
         with pytest.raises(ErasedError):
             opened.get("a")
@@ -69,7 +69,7 @@ def test_a_key_that_never_existed_reads_as_erased(store: KeyStore) -> None:
 
 
 def test_a_name_can_be_barred_before_it_has_a_key(store: KeyStore) -> None:
-    store.destroy("later")
+    store.destroy(["later"])
     with pytest.raises(ErasedError):
         store.get_or_create("later")
 
@@ -82,7 +82,7 @@ def test_after_destroying_neither_key_nor_wrapped_key_is_in_any_file_of_the_fold
     doomed = dice.sample(names, 100)
     assert all(wrapped[name] in all_bytes(path.parent) for name in names), "the search must be able to find them"
     for name in doomed:
-        store.destroy(name)
+        store.destroy([name])
     for number in range(50):
         store.get_or_create(f"later {number}")
     left = all_bytes(path.parent)
@@ -178,7 +178,7 @@ DESTROY = """
 import os, sys
 from pathlib import Path
 from explainer.transparency_log.key_store import FileKeyStore
-FileKeyStore(Path(sys.argv[1]), master_key=bytes(range(32)), random_bytes=os.urandom).destroy("a")
+FileKeyStore(Path(sys.argv[1]), master_key=bytes(range(32)), random_bytes=os.urandom).destroy(["a"])
 """
 
 
@@ -235,7 +235,7 @@ def test_an_unreadable_key_store_is_our_error_and_does_not_last(store: KeyStore,
 
 
 def test_keys_asked_for_together_are_made_together_and_a_destroyed_one_fails_alone(store: KeyStore) -> None:
-    store.destroy("gone")
+    store.destroy(["gone"])
 
     async def together() -> list[bytes | BaseException]:
         names = ["one", "gone", "two", "one"]

@@ -5,7 +5,7 @@ import pytest
 from explainer.errors import BadInclusionProofError, BadSignatureError, MalformedProofError, VerificationError
 from explainer.transparency_log.proof_file import HEADER, ProofFile
 from explainer.transparency_log.strict_base64 import encode_base64
-from explainer.transparency_log.verify import verify_receipt
+from explainer.transparency_log.verify import NotVerifiedError, verify_receipt
 from tests.unit.transparency_log.memory_log import MemoryLog, leaves, signer
 
 CITY = signer(1)
@@ -17,13 +17,17 @@ HASH = encode_base64(bytes(32))
 def test_a_receipt_proves_its_entry_and_no_other() -> None:
     assert verify_receipt(LOG.leaves[17], RECEIPT, CITY.vkey).tree_size == 300
     for other in (16, 18, 299):
-        with pytest.raises(BadInclusionProofError):
+        with pytest.raises(NotVerifiedError, match="not in the tree"):
             verify_receipt(LOG.leaves[other], RECEIPT, CITY.vkey)
+        with pytest.raises(BadInclusionProofError):
+            ProofFile.parse(RECEIPT).verify(LOG.leaves[other], [CITY.verifier])
 
 
 def test_a_receipt_of_an_unknown_log_proves_nothing() -> None:
-    with pytest.raises(BadSignatureError):
+    with pytest.raises(NotVerifiedError, match="No key that you trust"):
         verify_receipt(LOG.leaves[17], RECEIPT, signer(2).vkey)
+    with pytest.raises(BadSignatureError):
+        ProofFile.parse(RECEIPT).verify(LOG.leaves[17], [signer(2).verifier])
 
 
 def test_a_receipt_is_accepted_by_either_key_while_keys_are_replaced() -> None:
@@ -41,8 +45,10 @@ def test_every_single_changed_character_of_a_receipt_is_noticed() -> None:
     signed_part = RECEIPT.encode()
     for position in range(len(signed_part)):
         changed = signed_part[:position] + bytes([signed_part[position] ^ 1]) + signed_part[position + 1 :]
-        with pytest.raises(VerificationError):
+        with pytest.raises(NotVerifiedError):
             verify_receipt(LOG.leaves[17], changed, CITY.vkey)
+        with pytest.raises(VerificationError):
+            ProofFile.parse(changed).verify(LOG.leaves[17], [CITY.verifier])
 
 
 def test_extra_data_is_kept_and_reads_back() -> None:

@@ -1,5 +1,7 @@
 """Outside verification: an honest log passes, and every way of cheating that we know is noticed."""
 
+import ast
+import shutil
 import subprocess
 import sys
 import threading
@@ -10,19 +12,20 @@ from pathlib import Path
 
 import pytest
 
-from explainer.errors import (
-    BadConsistencyProofError,
-    BadInclusionProofError,
-    BadSignatureError,
-    MalformedCheckpointError,
-    MalformedTileError,
-    VerificationError,
-)
+from explainer.transparency_log import verify
 from explainer.transparency_log.checkpoint import Checkpoint, sign_checkpoint
 from explainer.transparency_log.merkle import EMPTY_ROOT, leaf_hash, root_of
 from explainer.transparency_log.strict_base64 import encode_base64
 from explainer.transparency_log.tiles import decode_entries, encode_entries, encode_hashes
-from explainer.transparency_log.verify import Fetch, folder_fetcher, main, url_fetcher, verify_log
+from explainer.transparency_log.verify import (
+    Fetch,
+    NotVerifiedError,
+    file_fetcher,
+    folder_opener,
+    main,
+    url_fetcher,
+    verify_log,
+)
 from tests.unit.transparency_log.memory_log import ORIGIN, MemoryLog, leaves, signer
 
 CITY = signer(1)
@@ -58,7 +61,7 @@ def flip(files: Files, path: str, position: int) -> None:
     files[path] = bytes(content)
 
 
-@pytest.mark.parametrize("size", [0, 1, 2, 255, 256, 257, 511, 512, 600])
+@pytest.mark.parametrize("size", [0, 1, 2, 255, 256, 257, 511, 512, 600, 65_535, 65_536, 65_537])
 def test_an_honest_log_of_any_size_passes(size: int) -> None:
     log = MemoryLog(leaves(size))
     verified = verify_log(fetcher(log.served()), CITY.vkey, log.checkpoint(size=size // 2).encode())
@@ -165,39 +168,37 @@ def serve_a_web_page_as_checkpoint(files: Files) -> None:
     files["checkpoint"] = b"<!doctype html>\n<title>Wartung</title>\n"
 
 
-MUTATIONS: list[tuple[Callable[[Files], None], type[VerificationError], str]] = [
-    (flip_a_bit_in_an_entry, BadInclusionProofError, r"Entry \d+ is not the entry that was signed"),
-    (reorder_two_entries, BadInclusionProofError, "Entry 0 is not the entry"),
-    (delete_an_entry, MalformedTileError, "255 entries instead of 256"),
-    (add_an_entry, MalformedTileError, "89 entries instead of 88"),
-    (delete_an_entry_and_move_the_others_up, BadInclusionProofError, "do not add up"),
-    (flip_a_bit_in_a_tile_of_leaf_hashes, BadInclusionProofError, "tile/0/001"),
-    (flip_a_bit_in_a_partial_tile, BadInclusionProofError, r"tile/0/002\.p/88"),
-    (flip_a_bit_in_a_tile_of_the_second_level, BadInclusionProofError, r"tile/1/000\.p/2"),
-    (cut_a_tile_off, MalformedTileError, "8160"),
-    (leave_a_bundle_out, VerificationError, "does not deliver tile/entries/001"),
-    (leave_a_tile_out, VerificationError, "does not deliver tile/1/000"),
-    (change_an_entry_and_its_tiles_with_it, BadInclusionProofError, "do not add up"),
-    (edit_the_tree_size, BadSignatureError, ORIGIN),
-    (edit_the_root_hash, BadSignatureError, ORIGIN),
-    (sign_with_an_unknown_key, BadSignatureError, "No key that you trust"),
-    (sign_for_another_log, BadSignatureError, "No key that you trust"),
-    (sign_a_root_that_the_entries_do_not_have, BadInclusionProofError, "do not add up"),
-    (sign_a_wrong_root_and_serve_no_tiles, BadInclusionProofError, "do not add up"),
-    (sign_more_entries_than_there_are, VerificationError, "does not deliver"),
-    (serve_no_checkpoint, VerificationError, "does not deliver checkpoint"),
-    (serve_a_web_page_as_checkpoint, VerificationError, "note"),
+MUTATIONS: list[tuple[Callable[[Files], None], str]] = [
+    (flip_a_bit_in_an_entry, r"Entry \d+ is not the entry that was signed"),
+    (reorder_two_entries, "Entry 0 is not the entry"),
+    (delete_an_entry, "255 entries instead of 256"),
+    (add_an_entry, "89 entries instead of 88"),
+    (delete_an_entry_and_move_the_others_up, "do not add up"),
+    (flip_a_bit_in_a_tile_of_leaf_hashes, "tile/0/001"),
+    (flip_a_bit_in_a_partial_tile, r"tile/0/002\.p/88"),
+    (flip_a_bit_in_a_tile_of_the_second_level, r"tile/1/000\.p/2"),
+    (cut_a_tile_off, "8160"),
+    (leave_a_bundle_out, "does not deliver tile/entries/001"),
+    (leave_a_tile_out, "does not deliver tile/1/000"),
+    (change_an_entry_and_its_tiles_with_it, "do not add up"),
+    (edit_the_tree_size, ORIGIN),
+    (edit_the_root_hash, ORIGIN),
+    (sign_with_an_unknown_key, "No key that you trust"),
+    (sign_for_another_log, "No key that you trust"),
+    (sign_a_root_that_the_entries_do_not_have, "do not add up"),
+    (sign_a_wrong_root_and_serve_no_tiles, "do not add up"),
+    (sign_more_entries_than_there_are, "does not deliver"),
+    (serve_no_checkpoint, "does not deliver checkpoint"),
+    (serve_a_web_page_as_checkpoint, "A checkpoint is text"),
 ]
 
 
-@pytest.mark.parametrize(("mutate", "error", "sentence"), MUTATIONS, ids=[case[0].__name__ for case in MUTATIONS])
-def test_every_way_of_cheating_is_noticed(
-    mutate: Callable[[Files], None], error: type[VerificationError], sentence: str
-) -> None:
+@pytest.mark.parametrize(("mutate", "sentence"), MUTATIONS, ids=[case[0].__name__ for case in MUTATIONS])
+def test_every_way_of_cheating_is_noticed(mutate: Callable[[Files], None], sentence: str) -> None:
     files = LOG.served()
     verify_log(fetcher(files), CITY.vkey)
     mutate(files)
-    with pytest.raises(error, match=sentence):
+    with pytest.raises(NotVerifiedError, match=sentence):
         verify_log(fetcher(files), CITY.vkey)
 
 
@@ -207,34 +208,32 @@ def test_every_single_flipped_byte_of_a_small_log_is_noticed() -> None:
         for position in range(len(content)):
             changed = dict(files)
             flip(changed, path, position)
-            with pytest.raises(VerificationError):
+            with pytest.raises(NotVerifiedError):
                 verify_log(fetcher(changed), CITY.vkey)
 
 
 def test_a_log_that_was_cut_back_is_noticed_by_who_kept_a_checkpoint() -> None:
     shorter = MemoryLog(leaves(500)).served()
-    with pytest.raises(BadConsistencyProofError, match="shrank from 600 to 500"):
+    with pytest.raises(NotVerifiedError, match="shrank from 600 to 500"):
         verify_log(fetcher(shorter), CITY.vkey, LOG.checkpoint().encode())
     assert verify_log(fetcher(shorter), CITY.vkey).tree_size == 500, "without a kept checkpoint nobody can notice"
 
 
 def test_a_log_that_was_cut_back_and_grew_again_differently_is_noticed() -> None:
     fork = MemoryLog([*leaves(500), *leaves(200, prefix="other history")]).served()
-    with pytest.raises(BadConsistencyProofError, match="rewritten"):
+    with pytest.raises(NotVerifiedError, match="rewritten"):
         verify_log(fetcher(fork), CITY.vkey, LOG.checkpoint().encode())
 
 
 def test_two_logs_of_the_same_size_are_not_the_same_log() -> None:
     fork = MemoryLog([*leaves(599), b"another last entry"]).served()
-    with pytest.raises(BadConsistencyProofError):
+    with pytest.raises(NotVerifiedError):
         verify_log(fetcher(fork), CITY.vkey, LOG.checkpoint().encode())
 
 
 def test_an_older_checkpoint_that_is_false_itself_proves_nothing() -> None:
-    with pytest.raises(BadSignatureError):
+    with pytest.raises(NotVerifiedError):
         verify_log(fetcher(LOG.served()), CITY.vkey, LOG.checkpoint(signer(2), size=10).encode())
-    with pytest.raises(MalformedCheckpointError):
-        Checkpoint.parse("x")
 
 
 def test_a_verifier_that_hashed_without_the_leaf_prefix_would_refuse_an_honest_log() -> None:
@@ -242,13 +241,13 @@ def test_a_verifier_that_hashed_without_the_leaf_prefix_would_refuse_an_honest_l
     files = LOG.served()
     files["tile/0/000"] = encode_hashes(wrong[:256])
     assert root_of(wrong) != LOG.tree().root()
-    with pytest.raises(BadInclusionProofError):
+    with pytest.raises(NotVerifiedError):
         verify_log(fetcher(files), CITY.vkey)
 
 
 @pytest.mark.parametrize("vkey", ["", " ", "no key", CITY.vkey[:-1]])
 def test_without_a_proper_key_nothing_is_verified(vkey: str) -> None:
-    with pytest.raises(VerificationError):
+    with pytest.raises(NotVerifiedError):
         verify_log(fetcher(LOG.served()), vkey)
 
 
@@ -271,7 +270,7 @@ def address(tmp_path: Path) -> Iterator[str]:
 
 def test_a_log_is_verified_over_http(address: str) -> None:
     assert verify_log(url_fetcher(address, token="auditor"), CITY.vkey).tree_size == SIZE
-    with pytest.raises(VerificationError, match="does not deliver checkpoint"):
+    with pytest.raises(NotVerifiedError, match="does not deliver checkpoint"):
         verify_log(url_fetcher(address + "/nowhere"), CITY.vkey)
 
 
@@ -293,7 +292,37 @@ def test_the_command_verifies_a_folder_and_says_what_is_wrong(
     assert main([str(tmp_path / "nowhere"), CITY.vkey]) == 1
 
 
-def test_the_module_runs_as_a_program_and_needs_neither_web_nor_database(tmp_path: Path) -> None:
+def test_the_file_runs_alone_with_nothing_of_ours_beside_it(tmp_path: Path) -> None:
+    folder = write(LOG.served(), tmp_path / "log")
+    alone = tmp_path / "alone" / "verify.py"
+    alone.parent.mkdir()
+    shutil.copy(verify.__file__, alone)
+    # -I: neither this folder nor the environment's paths; the project is installed only through a path file.
+    program = f"""
+import sys
+sys.path = [path for path in sys.path if not __import__("pathlib").Path(path, "explainer").is_dir()]
+sys.meta_path = [finder for finder in sys.meta_path if "editable" not in str(finder).lower()]
+sys.path.insert(0, {str(alone.parent)!r})
+import verify
+assert "explainer" not in sys.modules and "models" not in sys.modules
+sys.exit(verify.main([{str(folder)!r}, {CITY.vkey!r}]))
+"""
+    ran = subprocess.run(
+        [sys.executable, "-I", "-c", program], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert "all 600 entries" in ran.stdout
+
+
+def test_the_file_imports_only_the_standard_library_and_cryptography() -> None:
+    tree = ast.parse(Path(verify.__file__).read_text(encoding="utf-8"))
+    imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    imported |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    foreign = {name.split(".")[0] for name in imported} - set(sys.stdlib_module_names)
+    assert foreign == {"cryptography"}
+
+
+def test_the_module_runs_as_a_program(tmp_path: Path) -> None:
     folder = write(LOG.served(), tmp_path / "log")
     ran = subprocess.run(
         [sys.executable, "-W", "error", "-m", "explainer.transparency_log.verify", str(folder), CITY.vkey],
@@ -303,12 +332,7 @@ def test_the_module_runs_as_a_program_and_needs_neither_web_nor_database(tmp_pat
         check=False,
     )
     assert (ran.returncode, ran.stderr) == (0, "")
-    assert "all 600 entries" in ran.stdout
-    heavy = "{'fastapi', 'sqlalchemy', 'sqlite3', 'numpy', 'onnxruntime', 'pydantic', 'jinja2', 'rfc8785'}"
-    listed = f"import sys, explainer.transparency_log.verify; print(sorted({heavy} & set(sys.modules)))"
-    alone = subprocess.run([sys.executable, "-c", listed], capture_output=True, text=True, timeout=120, check=True)
-    assert alone.stdout.strip() == "[]"
 
 
 def test_an_unpacked_folder_is_read_by_path(tmp_path: Path) -> None:
-    assert folder_fetcher(write({"tile/0/000": b"x"}, tmp_path))("tile/0/000") == b"x"
+    assert file_fetcher(folder_opener(write({"tile/0/000": b"x"}, tmp_path)))("tile/0/000") == b"x"

@@ -168,7 +168,7 @@ def test_reading_a_stored_explanation_again_is_logged_for_staff(start: Callable[
 
 def test_two_case_systems_may_give_two_people_the_same_pseudonym(start: Callable[[], Service]) -> None:
     vault = start().vault
-    assert vault.key_id_for("12345", "KB-1", owner="case_system:a") != vault.key_id_for("12345", "KB-1", owner="b")
+    assert vault.subject_id_for("12345", owner="case_system:a") != vault.subject_id_for("12345", owner="b")
 
 
 @pytest.mark.parametrize(

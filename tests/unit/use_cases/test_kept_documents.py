@@ -210,7 +210,7 @@ def test_nothing_is_left_of_an_erased_persons_documents(service: Service) -> Non
     with service.database.reading() as work:
         record = work.decisions.get(answer["reference"])
     assert record is not None
-    service.vault._key_store.destroy(record.key_id)
+    service.vault.destroy([record.key_id])
     with pytest.raises(ErasedError):
         asked(service, answer)
     with pytest.raises(ErasedError):
