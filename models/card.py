@@ -1,5 +1,6 @@
 """The card of a model: what the public register says about it, its features, outcomes, statutory rules and limits."""
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -14,6 +15,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import ErrorDetails
 
 from models.constraints import Constraint, check_features, moved_along
 from models.domains import Domain
@@ -324,20 +326,27 @@ def parse_card(content: bytes, name: str = "card.yaml") -> ModelCard:
         if not found:
             return card
     except ValidationError as error:
+        errors = error.errors()
         found += [
             (document.line_of(problem["loc"]), _sentence(document, problem["loc"], problem["msg"]))
-            for problem in error.errors()
+            for problem in errors
             # What is not filled in cannot be right either; once is enough.
-            if not any(_is_at(problem["loc"], problem["type"], location) for location in unfinished)
+            if not any(_is_at(problem["loc"], location) for location in unfinished)
+            and not _counts_no_wrong_entries(problem, [*unfinished, *(one["loc"] for one in errors)])
         ]
     problems = [sentence for _, sentence in sorted(found, key=lambda one: one[0])]
     raise MalformedPackageError(f"{name} has {len(problems)} problem(s): " + " ".join(problems), problems=problems)
 
 
-def _is_at(location: tuple[int | str, ...], kind: str, unfinished: tuple[int | str, ...]) -> bool:
-    """Whether a problem is about a mark: at its place, behind it, or because its list has no other entries."""
-    is_behind = location[: len(unfinished)] == unfinished
-    return is_behind or (kind == "too_short" and unfinished[: len(location)] == location)
+def _is_at(location: tuple[int | str, ...], unfinished: tuple[int | str, ...]) -> bool:
+    """Whether a problem is about a mark; pydantic may name the kind it tried to read behind the place."""
+    return location[: len(unfinished)] == unfinished
+
+
+def _counts_no_wrong_entries(problem: ErrorDetails, wrong: Sequence[tuple[int | str, ...]]) -> bool:
+    """Whether a list is called too short only because its entries are wrong, which is said already."""
+    place = problem["loc"]
+    return problem["type"] == "too_short" and any(len(one) > len(place) and one[: len(place)] == place for one in wrong)
 
 
 def _sentence(document: YamlDocument, location: tuple[int | str, ...], message: str) -> str:

@@ -59,6 +59,7 @@ def draft_card(columns: Mapping[str, Sequence[Any]], target: str, table: str) ->
         "# What the model reads, in the order of its columns. The order of features must be that order.",
         '# label: as a person reads it, with "Your". unit: as printed behind the value; delete it where the label says',
         "# it already.",
+        "# Where label or source say your, add public_label or public_source for the register and staff, without it.",
         "# source: where the value comes from. disputable: whether the value could be wrong.",
         "# actionable: left out on purpose. Whether a person could change a value, and how far, a person has to say;",
         "# see docs/reference/model-package.md. Without it no example calculation ever changes the feature.",
