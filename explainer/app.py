@@ -1,5 +1,6 @@
 """Builds the web application from settings: the one place that knows every part."""
 
+import asyncio
 import base64
 import gc
 import hmac
@@ -45,9 +46,13 @@ from explainer.use_cases.proof_jobs import ProofJobs
 from explainer.use_cases.publish_register import log_refused_models, register_models
 from explainer.use_cases.records import DecisionFilter
 from explainer.use_cases.service import Service
+from explainer.use_cases.take_in_models import take_in_new_models
 from models.catalogue import Catalogue, bundled_packages_folder
 from models.errors import ModelUnusableError
+from models.growing_catalogue import GrowingCatalogue
 from public_pages.pages import mount_pages
+
+LOG = logging.getLogger("klarbescheid.models")
 
 ERASURE_LIST = "erasures.jsonl"
 KEY_STORE_FILE = "keys/subject_keys.db"
@@ -93,7 +98,8 @@ def build_service(settings: Settings, *, clock: Callable[[], datetime] = utc_now
     if database.read_only_reason is not None:
         _LOGGER.critical("THE LOG IS READ-ONLY. %s", database.read_only_reason)
     vault = open_vault(settings, database)
-    catalogue = Catalogue.load(package_folders(settings))
+    installed = GrowingCatalogue(package_folders(settings))
+    catalogue = installed.catalogue
     models, refused = prepared_models(settings, catalogue)
     service = Service(
         settings=settings,
@@ -101,6 +107,7 @@ def build_service(settings: Settings, *, clock: Callable[[], datetime] = utc_now
         catalogue=catalogue,
         explained_versions=models,
         refused_versions=refused,
+        installed=installed,
         vault=vault,
         erasures=ErasureList(settings.erasure_list_file or anchor_folder(settings) / ERASURE_LIST),
         server_key=_derived(server_key, "access codes"),
@@ -194,7 +201,11 @@ def application_of(service: Service) -> ASGIApp:
         if service.proof_jobs is not None:
             service.proof_jobs.start()
         ended = asking_witnesses(service)
+        watching = asyncio.create_task(_watch_models(service))
         yield
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
         ended.set()
         gc.set_threshold(*thresholds)
         gc.unfreeze()
@@ -232,6 +243,17 @@ def asking_witnesses(service: Service) -> threading.Event:
         asking = partial(keep_asking, service, policy, ended, seconds=settings.witness_seconds)
         threading.Thread(target=asking, name="witnesses", daemon=True).start()
     return ended
+
+
+async def _watch_models(service: Service) -> None:
+    """Look for added packages again and again, beside the requests."""
+    seconds = service.settings.look_for_models_seconds
+    while seconds:
+        await asyncio.sleep(seconds)
+        try:
+            await asyncio.to_thread(take_in_new_models, service)
+        except Exception:  # whatever goes wrong with one package must not end the looking
+            LOG.exception("Looking for added models failed; the service goes on with those it has.")
 
 
 def package_folders(settings: Settings) -> list[Path]:

@@ -23,6 +23,7 @@ from explainer.erasure_commands import add_erasure_commands
 from explainer.errors import SettingsError
 from explainer.explain_command import explain
 from explainer.key_service_command import key_service
+from explainer.model_commands import models_app
 from explainer.settings import Settings, load_settings
 from explainer.storage.database import listed_log_keys
 from explainer.transparency_log.log_key import LogKeyFiles
@@ -44,7 +45,6 @@ from models.catalogue import Catalogue
 from models.errors import KlarbescheidError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-models_app = typer.Typer(no_args_is_help=True, help="The city's model packages.")
 log_app = typer.Typer(no_args_is_help=True, help="The accountability log.")
 staff_app = typer.Typer(no_args_is_help=True, help="The embedded staff list.")
 case_system_app = typer.Typer(no_args_is_help=True, help="Case systems that record decisions.")

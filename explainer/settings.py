@@ -100,6 +100,12 @@ class Settings(BaseModel):
         description="When models are verified and made ready: at_start, or when_needed for the first number that was "
         "not computed before. Their files are checked at every start.",
     )
+    look_for_models_seconds: int = Field(
+        default=30,
+        ge=0,
+        description="How often a running service looks for model packages that were added, in seconds; 0 for never. "
+        "They are verified before they are used.",
+    )
     traces_endpoint: str | None = Field(
         default=None,
         description="Where one OpenTelemetry span for each processing of a person's data is sent (OTLP over HTTP), "

@@ -1,5 +1,6 @@
 """The card of a model: what the public register says about it, its features, outcomes, statutory rules and limits."""
 
+from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -14,6 +15,7 @@ from pydantic import (
     field_validator,
     model_validator,
 )
+from pydantic_core import ErrorDetails
 
 from models.constraints import Constraint, check_features, moved_along
 from models.domains import Domain
@@ -22,6 +24,7 @@ from models.features import Feature
 from models.names import Slug, Version
 from models.outcomes import Outcome, ScoreMeaning, outcome_problems
 from models.statutory_rules import StatutoryRule
+from models.unfinished import unfinished_places
 from models.words import Text, Words
 from models.yaml_document import YamlDocument, read_yaml
 
@@ -313,13 +316,37 @@ def load_card(path: Path) -> ModelCard:
 def parse_card(content: bytes, name: str = "card.yaml") -> ModelCard:
     """Read a card from bytes; ``name`` is what error sentences call them. See :func:`load_card`."""
     document = read_yaml(content, name)
+    unfinished = unfinished_places(document)
+    found: list[tuple[int, str]] = [
+        (line, f"line {line}: {'.'.join(map(str, location))}: still to be filled in.")
+        for location, line in unfinished.items()
+    ]
     try:
-        return ModelCard.model_validate(document.data)
+        card = ModelCard.model_validate(document.data)
+        if not found:
+            return card
     except ValidationError as error:
-        problems = [_sentence(document, problem["loc"], problem["msg"]) for problem in error.errors()]
-        raise MalformedPackageError(
-            f"{name} has {len(problems)} problem(s): " + " ".join(problems), problems=problems
-        ) from None
+        errors = error.errors()
+        found += [
+            (document.line_of(problem["loc"]), _sentence(document, problem["loc"], problem["msg"]))
+            for problem in errors
+            # What is not filled in cannot be right either; once is enough.
+            if not any(_is_at(problem["loc"], location) for location in unfinished)
+            and not _counts_no_wrong_entries(problem, [*unfinished, *(one["loc"] for one in errors)])
+        ]
+    problems = [sentence for _, sentence in sorted(found, key=lambda one: one[0])]
+    raise MalformedPackageError(f"{name} has {len(problems)} problem(s): " + " ".join(problems), problems=problems)
+
+
+def _is_at(location: tuple[int | str, ...], unfinished: tuple[int | str, ...]) -> bool:
+    """Whether a problem is about a mark; pydantic may name the kind it tried to read behind the place."""
+    return location[: len(unfinished)] == unfinished
+
+
+def _counts_no_wrong_entries(problem: ErrorDetails, wrong: Sequence[tuple[int | str, ...]]) -> bool:
+    """Whether a list is called too short only because its entries are wrong, which is said already."""
+    place = problem["loc"]
+    return problem["type"] == "too_short" and any(len(one) > len(place) and one[: len(place)] == place for one in wrong)
 
 
 def _sentence(document: YamlDocument, location: tuple[int | str, ...], message: str) -> str:

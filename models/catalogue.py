@@ -46,7 +46,7 @@ class Catalogue:
         failures: dict[str, ModelUnusableError] = {}
         versions: dict[tuple[str, str], ListedPackage] = {}
         for folder in folders:
-            for package_folder in _package_folders(folder):
+            for package_folder in package_places([folder]):
                 slug, _, older_version = package_folder.name.partition("@")
                 try:
                     package = list_package(package_folder)
@@ -110,7 +110,19 @@ class Catalogue:
         raise ModelNotFoundError(f"The model {slug[:80]!a} is installed, but not in the version {sha256[:16]}….")
 
 
-def _package_folders(folder: Path) -> list[Path]:
+def package_places(folders: Sequence[Path]) -> list[Path]:
+    """Give the places of all packages in some folders, usable or not.
+
+    Args:
+        folders: Folders of packages; a folder that is itself a package counts as one.
+
+    Returns:
+        The packages' folders, sorted within each folder.
+    """
+    return [place for folder in folders for place in _places_in(folder)]
+
+
+def _places_in(folder: Path) -> list[Path]:
     if _is_package(folder):
         return [folder]
     if not folder.is_dir():

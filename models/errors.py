@@ -128,3 +128,9 @@ class UnsupportedModelError(ModelUnusableError):
     """The model is of a kind that this version cannot read exactly, so it is not read at all."""
 
     code: ClassVar[str] = "model_not_supported"
+
+
+class RowsOfPeopleError(MalformedPackageError):
+    """A package would hold rows of single people, or rows from which they could be recognised."""
+
+    code: ClassVar[str] = "rows_of_people"

@@ -126,7 +126,8 @@ class Evaluation(_Part):
         schema_name: Version of this format.
         model_version: Version that was evaluated, as in the card.
         as_of: Day of the evaluation.
-        n: Evaluated cases, none of which the model learned from.
+        n: Evaluated cases, none of which the model learned from; 0 while nobody has counted, and then there are no
+            results.
         threshold: The card's threshold; none for several classes.
         accuracy: Share of cases in which the outcome that follows from the score was right.
         auc: Probability that a favourable case scores higher than an unfavourable one.
@@ -140,7 +141,7 @@ class Evaluation(_Part):
     schema_name: Literal["evaluation/1"]
     model_version: Text
     as_of: date
-    n: Annotated[int, Field(ge=SMALLEST_PUBLISHED_GROUP)]
+    n: Count
     threshold: float | None = None
     accuracy: Share | None = None
     auc: Share | None = None
@@ -151,6 +152,17 @@ class Evaluation(_Part):
     )
     groups: tuple[GroupResult, ...]
     about: Words
+
+    @property
+    def is_done(self) -> bool:
+        """Whether anybody has counted yet."""
+        return self.n > 0
+
+    def _check_nothing_is_said(self) -> Self:
+        results = (self.accuracy, self.auc, self.confusion, self.mean_absolute_error)
+        if self.calibration or self.groups or any(result is not None for result in results):
+            raise ValueError("without evaluated cases ('n' is 0) there are no results")
+        return self
 
     def bin_for(self, score: float) -> CalibrationBin | None:
         """Find what is known about cases with such a score.
@@ -173,6 +185,10 @@ class Evaluation(_Part):
 
     @model_validator(mode="after")
     def _check_consistency(self) -> Self:
+        if not self.is_done:
+            return self._check_nothing_is_said()
+        if self.n < SMALLEST_PUBLISHED_GROUP:
+            raise ValueError(f"results of fewer than {SMALLEST_PUBLISHED_GROUP} cases must be left out")
         if self.accuracy is None and self.mean_absolute_error is None:
             raise ValueError("at least one of 'accuracy' and 'mean_absolute_error' is needed")
         if self.confusion is not None:

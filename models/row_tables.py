@@ -103,7 +103,7 @@ def parse_background(content: bytes) -> Background:
         MalformedPackageError: If it is not such an archive.
     """
     name = "background.npz"
-    arrays = _arrays_of(content, name)
+    arrays = read_arrays(content, name)
     try:
         origin = Words(de=_text_of(arrays, "origin_de", name), en=_text_of(arrays, "origin_en", name))
     except ValidationError as error:
@@ -123,7 +123,7 @@ def parse_background(content: bytes) -> Background:
 
 def parse_reference(content: bytes) -> Reference:
     """Read ``reference.npz``: arrays rows, scores and, for several classes, classes; see :func:`parse_background`."""
-    arrays, name = _arrays_of(content, "reference.npz"), "reference.npz"
+    arrays, name = read_arrays(content, "reference.npz"), "reference.npz"
     return Reference(
         rows=_numbers_of(arrays, "rows", name),
         scores=_numbers_of(arrays, "scores", name),
@@ -146,7 +146,19 @@ def check_columns(rows: Rows, n_features: int, name: str) -> None:
         raise ModelFeaturesMismatchError(f"{name} has {rows.shape[1]} columns, the card lists {n_features} features.")
 
 
-def _arrays_of(content: bytes, name: str) -> Mapping[str, np.ndarray[Any, Any]]:
+def read_arrays(content: bytes, name: str) -> Mapping[str, np.ndarray[Any, Any]]:
+    """Read a NumPy archive of plain arrays, without ever unpickling.
+
+    Args:
+        content: Bytes of the file.
+        name: What error sentences call it.
+
+    Returns:
+        Name to array.
+
+    Raises:
+        MalformedPackageError: If it is no such archive, or unpacks to too much.
+    """
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             if sum(entry.file_size for entry in archive.infolist()) > MAX_UNPACKED_BYTES:

@@ -77,8 +77,13 @@ class ScoreComparison:
         return ""
 
     def _same_shift(self, found: Scores, expected: Scores) -> str:
-        """Say that every row is off by the same amount, which points to a base value or intercept."""
+        """Say that all rows are off alike: by the same amount, or because the other outcome's probability was meant."""
         shift = found - expected
+        if np.abs(found + expected - 1).max() <= self.score_tolerance:
+            return (
+                " Every score is 1 minus the original's: one of the two is the probability of the other outcome. The"
+                " score of a model with two classes is the probability of its second class."
+            )
         if not np.isfinite(shift).all() or np.ptp(shift) > 2 * self.score_tolerance:
             return ""
         return f" Every row is off by {shift.mean():.6g}: compare the model's base value or intercept."

@@ -15,6 +15,7 @@ from explainer.use_cases.refused_attempts import RefusedAttempts
 from explainer.use_cases.stores import Database
 from models.catalogue import Catalogue
 from models.errors import ModelUnusableError
+from models.growing_catalogue import GrowingCatalogue
 from models.listed_package import ListedPackage
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class Service:
         explained_versions: Every installed package, current or older, ready to explain, by slug and SHA-256; looking
             one up may take seconds the first time, and raises where it does not pass its verification.
         refused_versions: Versions that did not pass their verification when they were first needed, and why.
+        installed: Looks for packages that were added since the start; none where nobody looks.
         vault: Seals and opens what is personal.
         erasures: List of what was erased, outside database and key store.
         server_key: 32 bytes for HMACs over access codes and tokens.
@@ -52,6 +54,7 @@ class Service:
     catalogue: Catalogue
     explained_versions: Mapping[tuple[str, str], "ExplainedModel"]
     refused_versions: Mapping[tuple[str, str], ModelUnusableError] = field(default_factory=dict)
+    installed: GrowingCatalogue | None = None
     vault: Vault
     erasures: ErasureList
     server_key: bytes
