@@ -10,8 +10,8 @@ import numpy as np
 from benchmarks.explaining_peer import ONE_THREAD
 from benchmarks.peers import PEERS, peer_environment
 from benchmarks.trained_models import trained_model
-from explainer.attribution_methods.exact_forest import ExactForest
-from explainer.attribution_methods.sampled_permutation import SampledPermutation, StoppingRule
+from explainer.attribution_methods.black_boxes.sampled_permutation import SampledPermutation, StoppingRule
+from explainer.attribution_methods.forests.exact_forest import ExactForest
 from models.forest import Forest
 
 N_BACKGROUND = 100

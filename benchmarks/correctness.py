@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from benchmarks.coalition_oracle import RuntimeScores, WalkedScores, shapley_values
 from benchmarks.exported_models import ExportedModel, exported_models
-from explainer.attribution_methods.compiled_leaf_tables import CompiledLeafTables
-from explainer.attribution_methods.deep_forest import DeepForest
-from explainer.attribution_methods.exact_enumeration import ExactEnumeration
-from explainer.attribution_methods.exact_forest import ExactForest
+from explainer.attribution_methods.black_boxes.exact_enumeration import ExactEnumeration
+from explainer.attribution_methods.forests.compiled_leaf_tables import CompiledLeafTables
+from explainer.attribution_methods.forests.deep_forest import DeepForest
+from explainer.attribution_methods.forests.exact_forest import ExactForest
 from explainer.attribution_methods.method import AttributionComputer
 from models.errors import ModelUnusableError, UnsupportedModelError
 from models.forest import Forest, read_forest

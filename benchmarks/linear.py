@@ -12,7 +12,7 @@ import onnx
 from benchmarks.explaining_peer import ONE_THREAD
 from benchmarks.peers import PEERS, peer_environment
 from benchmarks.trained_models import TrainedModel, trained_model
-from explainer.attribution_methods.linear import ExactLinear
+from explainer.attribution_methods.sums.linear import ExactLinear
 from models.linear_model import LinearModel
 from models.onnx_linear import read_linear_model
 

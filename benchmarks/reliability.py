@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.trained_models import trained_model
-from explainer.attribution_methods.background_blocks import BlockContributions, split_background
+from explainer.attribution_methods.blocks.background_blocks import BlockContributions, split_background
+from explainer.attribution_methods.blocks.choose_blocks import ComputerPerBlock, blocks_for_forest
 from explainer.attribution_methods.choose import prepare_method
-from explainer.attribution_methods.choose_blocks import ComputerPerBlock, blocks_for_forest
 from explainer.attribution_methods.method_choice import DEFAULT_BUDGET_BYTES
 from explainer.explanations.similar_cases import ComparisonGroup
 from models.features import Feature

@@ -1,8 +1,8 @@
 """The one place that says how functions are compiled to machine code; importing it loads numba.
 
 numba keeps machine code beside the source and takes it as valid while the file of the compiled function is unchanged,
-even if what it is made of in other files has changed. So the fingerprint of all files beside it, and of this one, is
-part of the name.
+even if what it is made of in other files has changed. So the fingerprint of all files it could be made of is part of
+the name.
 """
 
 from collections.abc import Callable
@@ -23,17 +23,19 @@ njit: Any = numba.njit
 
 
 def sources_fingerprint(folder: Path) -> str:
-    """Fingerprint of a folder's Python files and of those here that compile: machine code of others must not be used.
+    """Fingerprint of the sources that machine code could be made of: code made of others must not be used.
 
     Args:
-        folder: Folder with sources.
+        folder: Folder of the compiled function. Of a folder within this program its whole room counts: everything below
+            the same folder of ``explainer``.
 
     Returns:
         Twelve hexadecimal digits.
     """
+    ours = Path(__file__).parent
+    room = ours / folder.relative_to(ours).parts[0] if folder != ours and folder.is_relative_to(ours) else folder
     whole = sha256()
-    ours = Path(__file__).parent.glob("compiled*.py")
-    for path in (*sorted(ours), *sorted(folder.glob("*.py"))):
+    for path in (*sorted(ours.glob("compiled*.py")), *sorted(room.rglob("*.py"))):
         whole.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return whole.hexdigest()[:12]
 

@@ -9,12 +9,12 @@ from typing import Protocol
 
 import numpy as np
 
-from explainer.attribution_methods.asked_blocks import AskedBlocks
-from explainer.attribution_methods.background_blocks import BlockContributions
-from explainer.attribution_methods.exact_enumeration import MAX_FEATURES, ExactEnumeration
+from explainer.attribution_methods.black_boxes.exact_enumeration import MAX_FEATURES, ExactEnumeration
+from explainer.attribution_methods.black_boxes.sampled_permutation import SampledPermutation, StoppingRule
+from explainer.attribution_methods.blocks.asked_blocks import AskedBlocks
+from explainer.attribution_methods.blocks.background_blocks import BlockContributions
 from explainer.attribution_methods.method import AttributionComputer
 from explainer.attribution_methods.method_choice import MethodName
-from explainer.attribution_methods.sampled_permutation import SampledPermutation, StoppingRule
 from explainer.explanations.attribution import RELATIVE_ADDITIVITY_TOLERANCE
 from models.errors import MethodsDisagreeError, UnsupportedModelError
 from models.forest import Forest
@@ -156,7 +156,7 @@ def second_ways(
     walked = chosen in (MethodName.DEEP_FOREST, MethodName.COUNTED_FOREST)
     if chosen is MethodName.COUNTED_FOREST and forest is not None:
         # Here and not above, because this loads numba, which the method that is checked has loaded.
-        from explainer.attribution_methods.deep_forest import DeepForest  # noqa: PLC0415
+        from explainer.attribution_methods.forests.deep_forest import DeepForest  # noqa: PLC0415
 
         ways.append((OtherKernel(computer=DeepForest(forest, rows, weights)), MAX_WALKED_ROWS))
         walked = False

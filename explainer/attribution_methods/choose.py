@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from explainer.attribution_methods.background_blocks import BlockDivision
-from explainer.attribution_methods.coalition_game import CoalitionGame
-from explainer.attribution_methods.exact_enumeration import MAX_FEATURES, ExactEnumeration
-from explainer.attribution_methods.exact_forest import ExactForest
-from explainer.attribution_methods.forest_layout import ForestLayout
-from explainer.attribution_methods.linear import ExactLinear
+from explainer.attribution_methods.black_boxes.coalition_game import CoalitionGame
+from explainer.attribution_methods.black_boxes.exact_enumeration import MAX_FEATURES, ExactEnumeration
+from explainer.attribution_methods.black_boxes.sampled_permutation import SampledPermutation
+from explainer.attribution_methods.blocks.background_blocks import BlockDivision
+from explainer.attribution_methods.forests.exact_forest import ExactForest
+from explainer.attribution_methods.forests.forest_layout import ForestLayout
+from explainer.attribution_methods.interactions.noticeable_interactions import PreparedInteractions
 from explainer.attribution_methods.method import AttributionComputer
 from explainer.attribution_methods.method_choice import (
     DEFAULT_BUDGET_BYTES,
@@ -20,10 +21,9 @@ from explainer.attribution_methods.method_choice import (
     rows_weigh_the_same,
     usable_cores,
 )
-from explainer.attribution_methods.noticeable_interactions import PreparedInteractions
-from explainer.attribution_methods.sampled_permutation import SampledPermutation
+from explainer.attribution_methods.sums.linear import ExactLinear
+from explainer.attribution_methods.sums.term_sums import TermSums
 from explainer.attribution_methods.table_cache import TableCache
-from explainer.attribution_methods.term_sums import TermSums
 from explainer.explanations.attribution import Attribution, AttributionMethod
 from models.forest import Forest
 from models.linear_model import LinearModel, PointsTable
@@ -101,14 +101,14 @@ def _build(  # noqa: PLR0917 -- what prepare_method was given
         return ExactForest(forest, rows, weights, table_bytes=choice.budget_bytes)
     # Here and not above, because these load numba, which small models never need.
     if choice.name is MethodName.COMPILED_LEAF_TABLES:
-        from explainer.attribution_methods.compiled_leaf_tables import CompiledLeafTables  # noqa: PLC0415
+        from explainer.attribution_methods.forests.compiled_leaf_tables import CompiledLeafTables  # noqa: PLC0415
 
         return CompiledLeafTables(forest, rows, weights, table_bytes=choice.budget_bytes, threads=threads, cache=cache)
     if choice.name is MethodName.COUNTED_FOREST:
-        from explainer.attribution_methods.counted_forest import CountedForest  # noqa: PLC0415
+        from explainer.attribution_methods.forests.counted_forest import CountedForest  # noqa: PLC0415
 
         return CountedForest(forest, rows, weights, threads=threads)
-    from explainer.attribution_methods.deep_forest import DeepForest  # noqa: PLC0415
+    from explainer.attribution_methods.forests.deep_forest import DeepForest  # noqa: PLC0415
 
     return DeepForest(forest, rows, weights, threads=threads)
 

@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from explainer.attribution_methods.coalition_game import CoalitionGame
+from explainer.attribution_methods.black_boxes.coalition_game import CoalitionGame
 from explainer.attribution_methods.method import AttributionComputer
 from models.scoring_model import Rows, Scores
 

@@ -7,8 +7,8 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from explainer.attribution_methods.exact_forest import MAX_FEATURES_PER_LEAF
-from explainer.attribution_methods.forest_layout import ForestLayout
+from explainer.attribution_methods.forests.exact_forest import MAX_FEATURES_PER_LEAF
+from explainer.attribution_methods.forests.forest_layout import ForestLayout
 from models.errors import UnsupportedModelError
 
 MAX_PLAYERS_PER_PATH = 64

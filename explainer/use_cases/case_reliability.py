@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explainer.attribution_methods.agreement import Agreement, check_agreement, sample_rows, second_ways
-from explainer.attribution_methods.background_blocks import BlockContributions
+from explainer.attribution_methods.blocks.background_blocks import BlockContributions
+from explainer.attribution_methods.blocks.choose_blocks import blocks_for
 from explainer.attribution_methods.choose import PreparedMethod, one_score_of
-from explainer.attribution_methods.choose_blocks import blocks_for
 from explainer.attribution_methods.table_cache import TableCache
 from explainer.explanations.assess_reliability import assess_reliability
 from explainer.explanations.attribution import Attribution

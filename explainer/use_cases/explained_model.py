@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from explainer.attribution_methods.choose import PreparedMethod, attribute, interactions_for, methods_for
+from explainer.attribution_methods.interactions.noticeable_interactions import PreparedInteractions
 from explainer.attribution_methods.method import AttributionComputer
 from explainer.attribution_methods.method_choice import MethodChoice
-from explainer.attribution_methods.noticeable_interactions import PreparedInteractions
 from explainer.attribution_methods.table_cache import TableCache
 from explainer.decisions.decision import Value
 from explainer.errors import UntrustworthyExplanationError

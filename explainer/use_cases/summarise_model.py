@@ -11,8 +11,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from explainer.attribution_methods.coalition_game import CoalitionGame, score_function
-from explainer.attribution_methods.exact_enumeration import ExactEnumeration
+from explainer.attribution_methods.black_boxes.coalition_game import CoalitionGame, score_function
+from explainer.attribution_methods.black_boxes.exact_enumeration import ExactEnumeration
+from explainer.attribution_methods.black_boxes.sampled_permutation import SampledPermutation
 from explainer.attribution_methods.global_views import (
     GlobalEffect,
     background_grid,
@@ -20,7 +21,6 @@ from explainer.attribution_methods.global_views import (
     partial_dependence,
 )
 from explainer.attribution_methods.method_choice import MethodName
-from explainer.attribution_methods.sampled_permutation import SampledPermutation
 from explainer.explanations.strength import DEFAULT_CUTOFFS, StrengthClass, Yardstick
 from explainer.register.overview import DIGITS, OVERVIEW_METHOD, FeatureOverview, MeanScore, Overview
 from explainer.use_cases.explained_model import ExplainedModel

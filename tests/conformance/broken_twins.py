@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from explainer.attribution_methods.exact_enumeration import shapley_values
-from explainer.attribution_methods.exact_forest import METHOD, ExactForest
+from explainer.attribution_methods.black_boxes.exact_enumeration import shapley_values
+from explainer.attribution_methods.forests.exact_forest import METHOD, ExactForest
 from models.forest import Forest
 from models.tree import Tree
 from tests.conformance import checks_attribution as checks

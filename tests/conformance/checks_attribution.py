@@ -9,9 +9,9 @@ from threading import Barrier
 import numpy as np
 from numpy.typing import NDArray
 
-from explainer.attribution_methods.compiled_leaf_tables import CompiledLeafTables
+from explainer.attribution_methods.black_boxes.sampled_permutation import SampledPermutation
+from explainer.attribution_methods.forests.compiled_leaf_tables import CompiledLeafTables
 from explainer.attribution_methods.method import AttributionComputer
-from explainer.attribution_methods.sampled_permutation import SampledPermutation
 from models.forest import Forest
 from models.scoring_model import ScoringModel
 from tests.conformance.small_forests import (

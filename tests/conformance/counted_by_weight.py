@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from explainer.attribution_methods.counted_forest import METHOD, CountedForest
+from explainer.attribution_methods.forests.counted_forest import METHOD, CountedForest
 from models.forest import Forest
 from tests.conformance.checks_attribution import Numbers
 

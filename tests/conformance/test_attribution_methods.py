@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from explainer.attribution_methods import exact_enumeration
-from explainer.attribution_methods.compiled_leaf_tables import CompiledLeafTables
-from explainer.attribution_methods.deep_forest import DeepForest
-from explainer.attribution_methods.exact_enumeration import ExactEnumeration
-from explainer.attribution_methods.exact_forest import ExactForest
-from explainer.attribution_methods.sampled_permutation import SampledPermutation, StoppingRule
+from explainer.attribution_methods.black_boxes import exact_enumeration
+from explainer.attribution_methods.black_boxes.exact_enumeration import ExactEnumeration
+from explainer.attribution_methods.black_boxes.sampled_permutation import SampledPermutation, StoppingRule
+from explainer.attribution_methods.forests.compiled_leaf_tables import CompiledLeafTables
+from explainer.attribution_methods.forests.deep_forest import DeepForest
+from explainer.attribution_methods.forests.exact_forest import ExactForest
 from models.forest import Forest
 from tests.conformance import checks_attribution as checks
 from tests.conformance.broken_twins import TWINS, Broken, Check, Twin, UsesAHundredRows

@@ -11,27 +11,27 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from explainer.attribution_methods import block_tables, compiled_block_tables
-from explainer.attribution_methods.asked_blocks import AskedBlocks
-from explainer.attribution_methods.background_blocks import (
+from explainer.attribution_methods.black_boxes.exact_enumeration import ExactEnumeration
+from explainer.attribution_methods.black_boxes.sampled_permutation import SampledPermutation
+from explainer.attribution_methods.blocks import block_tables, compiled_block_tables
+from explainer.attribution_methods.blocks.asked_blocks import AskedBlocks
+from explainer.attribution_methods.blocks.background_blocks import (
     N_BLOCKS,
     BlockContributions,
     BlockDivision,
     split_background,
 )
-from explainer.attribution_methods.block_tables import BlockTables
-from explainer.attribution_methods.choose_blocks import (
+from explainer.attribution_methods.blocks.block_tables import BlockTables
+from explainer.attribution_methods.blocks.choose_blocks import (
     ComputerPerBlock,
     PreparedBlocks,
     blocks_for_closed_form,
     blocks_for_forest,
 )
-from explainer.attribution_methods.compiled_block_tables import CompiledBlockTables, bytes_of_block_tables
-from explainer.attribution_methods.deep_forest import DeepForest
-from explainer.attribution_methods.exact_enumeration import ExactEnumeration
-from explainer.attribution_methods.exact_forest import ExactForest
-from explainer.attribution_methods.linear import ExactLinear
-from explainer.attribution_methods.sampled_permutation import SampledPermutation
+from explainer.attribution_methods.blocks.compiled_block_tables import CompiledBlockTables, bytes_of_block_tables
+from explainer.attribution_methods.forests.deep_forest import DeepForest
+from explainer.attribution_methods.forests.exact_forest import ExactForest
+from explainer.attribution_methods.sums.linear import ExactLinear
 from explainer.attribution_methods.table_cache import TableCache
 from models.forest import Forest, read_forest
 from models.linear_model import LinearModel

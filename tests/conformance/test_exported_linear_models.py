@@ -26,8 +26,8 @@ from sklearn.preprocessing import (
 )
 from sklearn.svm import LinearSVR
 
-from explainer.attribution_methods.linear import ExactLinear
-from explainer.attribution_methods.term_sums import TermSums
+from explainer.attribution_methods.sums.linear import ExactLinear
+from explainer.attribution_methods.sums.term_sums import TermSums
 from models.errors import UnsupportedModelError
 from models.linear_model import LinearModel
 from models.onnx_graph import LINEAR

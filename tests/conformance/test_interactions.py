@@ -8,11 +8,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from explainer.attribution_methods.coalition_game import CoalitionGame
-from explainer.attribution_methods.deep_interactions import DeepInteractions
-from explainer.attribution_methods.enumerated_interactions import EnumeratedInteractions
-from explainer.attribution_methods.exact_forest import ExactForest
-from explainer.attribution_methods.interactions import ForestInteractions, InteractionComputer, InteractionValues
+from explainer.attribution_methods.black_boxes.coalition_game import CoalitionGame
+from explainer.attribution_methods.forests.exact_forest import ExactForest
+from explainer.attribution_methods.interactions.deep_interactions import DeepInteractions
+from explainer.attribution_methods.interactions.enumerated_interactions import EnumeratedInteractions
+from explainer.attribution_methods.interactions.forest_interactions import (
+    ForestInteractions,
+    InteractionComputer,
+    InteractionValues,
+)
 from models.encoding import Encoding, Membership
 from models.errors import UnsupportedModelError
 from models.forest import Forest, read_forest

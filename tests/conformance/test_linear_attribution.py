@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from explainer.attribution_methods.linear import ExactLinear
+from explainer.attribution_methods.sums.linear import ExactLinear
 from models.errors import ModelFeaturesMismatchError
 from models.forest import Forest
 from models.linear_model import CategoryPoints, IntervalPoints, LinearModel, PointsTable

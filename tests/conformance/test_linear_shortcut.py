@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from explainer.attribution_methods.linear import ExactLinear
+from explainer.attribution_methods.sums.linear import ExactLinear
 from models.errors import ModelFeaturesMismatchError
 from models.linear_model import FeatureForms, LinearModel
 from models.linear_shortcut import AGREEMENT, LinearShortcut, shortcut_of

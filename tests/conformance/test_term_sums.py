@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from explainer.attribution_methods.interactions import ForestInteractions
-from explainer.attribution_methods.term_sums import TermSums
+from explainer.attribution_methods.interactions.forest_interactions import ForestInteractions
+from explainer.attribution_methods.sums.term_sums import TermSums
 from models.errors import ModelFeaturesMismatchError, UnsupportedModelError
 from models.forest import Forest
 from models.onnx_terms import OnnxSum, read_onnx_terms

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from explainer.attribution_methods.exact_forest import ExactForest
+from explainer.attribution_methods.forests.exact_forest import ExactForest
 from models.forest import Forest
 from tests.conformance.checks_attribution import TOLERANCE, brute_force, rounding_of
 from tests.conformance.small_forests import random_forest, random_rows

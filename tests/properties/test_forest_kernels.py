@@ -6,10 +6,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from explainer.attribution_methods.compiled_leaf_tables import CompiledLeafTables
-from explainer.attribution_methods.counted_forest import CountedForest
-from explainer.attribution_methods.deep_forest import DeepForest
-from explainer.attribution_methods.exact_forest import ExactForest
+from explainer.attribution_methods.forests.compiled_leaf_tables import CompiledLeafTables
+from explainer.attribution_methods.forests.counted_forest import CountedForest
+from explainer.attribution_methods.forests.deep_forest import DeepForest
+from explainer.attribution_methods.forests.exact_forest import ExactForest
 from models.encoding import Encoding
 from models.forest import Forest, read_forest
 from tests.conformance.checks_attribution import SINGLE_TOLERANCE, TOLERANCE, Maker, Numbers, brute_force, rounding_of

@@ -4,11 +4,11 @@ import numpy as np
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from explainer.attribution_methods.coalition_game import CoalitionGame
-from explainer.attribution_methods.deep_interactions import DeepInteractions
-from explainer.attribution_methods.enumerated_interactions import EnumeratedInteractions
-from explainer.attribution_methods.interactions import ForestInteractions, InteractionValues
-from explainer.attribution_methods.noticeable_interactions import agree_with_model
+from explainer.attribution_methods.black_boxes.coalition_game import CoalitionGame
+from explainer.attribution_methods.interactions.deep_interactions import DeepInteractions
+from explainer.attribution_methods.interactions.enumerated_interactions import EnumeratedInteractions
+from explainer.attribution_methods.interactions.forest_interactions import ForestInteractions, InteractionValues
+from explainer.attribution_methods.interactions.noticeable_interactions import agree_with_model
 from tests.conformance.checks_attribution import TOLERANCE
 from tests.conformance.small_forests import random_forest, random_rows
 

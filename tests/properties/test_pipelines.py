@@ -4,9 +4,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from explainer.attribution_methods.compiled_leaf_tables import CompiledLeafTables
-from explainer.attribution_methods.deep_forest import DeepForest
-from explainer.attribution_methods.exact_forest import ExactForest
+from explainer.attribution_methods.forests.compiled_leaf_tables import CompiledLeafTables
+from explainer.attribution_methods.forests.deep_forest import DeepForest
+from explainer.attribution_methods.forests.exact_forest import ExactForest
 from models.forest import read_forest
 from models.onnx_model import OnnxModel
 from tests.conformance.broken_twins import SumsColumns

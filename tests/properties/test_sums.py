@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
-from explainer.attribution_methods.linear import ExactLinear
-from explainer.attribution_methods.term_sums import TermSums
+from explainer.attribution_methods.sums.linear import ExactLinear
+from explainer.attribution_methods.sums.term_sums import TermSums
 from models.onnx_linear import read_linear_model
 from models.onnx_model import OnnxModel
 from models.term_model import TermModel

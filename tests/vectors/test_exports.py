@@ -11,10 +11,10 @@ import onnx
 import pytest
 from numpy.typing import NDArray
 
-from explainer.attribution_methods.compiled_leaf_tables import CompiledLeafTables
-from explainer.attribution_methods.deep_forest import DeepForest
-from explainer.attribution_methods.exact_enumeration import ExactEnumeration
-from explainer.attribution_methods.exact_forest import ExactForest
+from explainer.attribution_methods.black_boxes.exact_enumeration import ExactEnumeration
+from explainer.attribution_methods.forests.compiled_leaf_tables import CompiledLeafTables
+from explainer.attribution_methods.forests.deep_forest import DeepForest
+from explainer.attribution_methods.forests.exact_forest import ExactForest
 from explainer.attribution_methods.method import AttributionComputer
 from models.card import ModelCard
 from models.errors import UnsupportedModelError

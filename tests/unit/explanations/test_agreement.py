@@ -3,7 +3,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from explainer.attribution_methods import exact_forest
 from explainer.attribution_methods.agreement import (
     EveryCoalition,
     MeanOfBlocks,
@@ -13,11 +12,12 @@ from explainer.attribution_methods.agreement import (
     sample_rows,
     second_ways,
 )
-from explainer.attribution_methods.choose_blocks import blocks_for_forest
-from explainer.attribution_methods.counted_forest import CountedForest
-from explainer.attribution_methods.deep_forest import DeepForest
-from explainer.attribution_methods.exact_enumeration import ExactEnumeration
-from explainer.attribution_methods.exact_forest import ExactForest
+from explainer.attribution_methods.black_boxes.exact_enumeration import ExactEnumeration
+from explainer.attribution_methods.blocks.choose_blocks import blocks_for_forest
+from explainer.attribution_methods.forests import exact_forest
+from explainer.attribution_methods.forests.counted_forest import CountedForest
+from explainer.attribution_methods.forests.deep_forest import DeepForest
+from explainer.attribution_methods.forests.exact_forest import ExactForest
 from explainer.attribution_methods.method_choice import MethodName
 from explainer.use_cases.explained_model import ExplainedModel
 from models.errors import MethodsDisagreeError

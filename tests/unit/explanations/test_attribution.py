@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from explainer.attribution_methods.choose import attribute, methods_for
-from explainer.attribution_methods.exact_forest import ExactForest
+from explainer.attribution_methods.forests.exact_forest import ExactForest
 from explainer.errors import AdditivityError
 from explainer.explanations.attribution import Attribution, AttributionMethod
 from models.package import ModelPackage

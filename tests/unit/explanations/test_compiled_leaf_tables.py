@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from explainer.attribution_methods.choose import prepare_method
-from explainer.attribution_methods.compiled_leaf_tables import FEW_ROWS, CompiledLeafTables
-from explainer.attribution_methods.deep_forest import DeepForest
-from explainer.attribution_methods.exact_forest import ExactForest
-from explainer.attribution_methods.forest_layout import ForestLayout
-from explainer.attribution_methods.leaf_table_kernel import NEAR
+from explainer.attribution_methods.forests.compiled_leaf_tables import FEW_ROWS, CompiledLeafTables
+from explainer.attribution_methods.forests.deep_forest import DeepForest
+from explainer.attribution_methods.forests.exact_forest import ExactForest
+from explainer.attribution_methods.forests.forest_layout import ForestLayout
+from explainer.attribution_methods.forests.leaf_table_kernel import NEAR
 from explainer.attribution_methods.method_choice import (
     BLOCK_ROWS,
     COMPILE_FROM_PLAYERS,

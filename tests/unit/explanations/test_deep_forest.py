@@ -8,12 +8,12 @@ import pytest
 
 from explainer import compiled as compiling
 from explainer.attribution_methods.choose import prepare_method
-from explainer.attribution_methods.compiled_leaf_tables import CompiledLeafTables
-from explainer.attribution_methods.counted_forest import CountedForest
-from explainer.attribution_methods.deep_forest import DeepForest
-from explainer.attribution_methods.deep_forest_kernel import add_contributions
-from explainer.attribution_methods.exact_forest import ExactForest
-from explainer.attribution_methods.forest_layout import ForestLayout
+from explainer.attribution_methods.forests.compiled_leaf_tables import CompiledLeafTables
+from explainer.attribution_methods.forests.counted_forest import CountedForest
+from explainer.attribution_methods.forests.deep_forest import DeepForest
+from explainer.attribution_methods.forests.deep_forest_kernel import add_contributions
+from explainer.attribution_methods.forests.exact_forest import ExactForest
+from explainer.attribution_methods.forests.forest_layout import ForestLayout
 from explainer.attribution_methods.method_choice import (
     MethodName,
     choose_method,

@@ -3,10 +3,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from explainer.attribution_methods import coalition_game
-from explainer.attribution_methods.coalition_game import ScoreUnit
-from explainer.attribution_methods.exact_enumeration import ExactEnumeration, shapley_values
-from explainer.attribution_methods.sampled_permutation import SampledPermutation
+from explainer.attribution_methods.black_boxes import coalition_game
+from explainer.attribution_methods.black_boxes.coalition_game import ScoreUnit
+from explainer.attribution_methods.black_boxes.exact_enumeration import ExactEnumeration, shapley_values
+from explainer.attribution_methods.black_boxes.sampled_permutation import SampledPermutation
 from explainer.explanations.attribution import Attribution
 from models.errors import ModelFeaturesMismatchError, UnsupportedModelError
 from tests.conformance.black_boxes import Numbers, SmoothModel

@@ -4,7 +4,7 @@ import sys
 import numpy as np
 import pytest
 
-from explainer.attribution_methods.exact_forest import ExactForest
+from explainer.attribution_methods.forests.exact_forest import ExactForest
 from models.errors import UnsupportedModelError
 from models.forest import Forest
 from tests.conformance.small_forests import Split, forest, random_forest, random_rows

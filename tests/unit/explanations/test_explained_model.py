@@ -6,7 +6,7 @@ from threading import Barrier
 import numpy as np
 import pytest
 
-from explainer.attribution_methods.interactions import ForestInteractions
+from explainer.attribution_methods.interactions.forest_interactions import ForestInteractions
 from explainer.attribution_methods.method import AttributionComputer
 from explainer.decisions.decision import Value
 from explainer.errors import AdditivityError, UntrustworthyExplanationError

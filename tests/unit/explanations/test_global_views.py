@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from explainer.attribution_methods.coalition_game import CoalitionGame
-from explainer.attribution_methods.exact_enumeration import ExactEnumeration
-from explainer.attribution_methods.exact_forest import ExactForest
+from explainer.attribution_methods.black_boxes.coalition_game import CoalitionGame
+from explainer.attribution_methods.black_boxes.exact_enumeration import ExactEnumeration
+from explainer.attribution_methods.forests.exact_forest import ExactForest
 from explainer.attribution_methods.global_views import (
     GlobalEffect,
     background_grid,

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from explainer.attribution_methods.exact_enumeration import ExactEnumeration
-from explainer.attribution_methods.exact_forest import ExactForest
+from explainer.attribution_methods.black_boxes.exact_enumeration import ExactEnumeration
+from explainer.attribution_methods.black_boxes.sampled_permutation import SampledPermutation
+from explainer.attribution_methods.forests.exact_forest import ExactForest
 from explainer.attribution_methods.global_views import background_grid, weighted_rank_correlation
-from explainer.attribution_methods.sampled_permutation import SampledPermutation
 from explainer.decisions.decision import Value
 from explainer.explanations.assess_reliability import assess_reliability
 from explainer.explanations.counterfactual import Change

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from explainer.attribution_methods.coalition_game import CoalitionGame
-from explainer.attribution_methods.deep_interactions import DeepInteractions
-from explainer.attribution_methods.enumerated_interactions import EnumeratedInteractions
-from explainer.attribution_methods.exact_forest import ExactForest
-from explainer.attribution_methods.interactions import ForestInteractions, InteractionValues
-from explainer.attribution_methods.noticeable_interactions import PreparedInteractions
+from explainer.attribution_methods.black_boxes.coalition_game import CoalitionGame
+from explainer.attribution_methods.forests.exact_forest import ExactForest
+from explainer.attribution_methods.interactions.deep_interactions import DeepInteractions
+from explainer.attribution_methods.interactions.enumerated_interactions import EnumeratedInteractions
+from explainer.attribution_methods.interactions.forest_interactions import ForestInteractions, InteractionValues
+from explainer.attribution_methods.interactions.noticeable_interactions import PreparedInteractions
 from explainer.explanations.attribution import Attribution
 from explainer.explanations.interactions import CaseInteractions, Interaction
 from explainer.explanations.strength import Yardstick

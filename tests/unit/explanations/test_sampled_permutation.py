@@ -3,10 +3,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from explainer.attribution_methods.black_boxes.exact_enumeration import ExactEnumeration
+from explainer.attribution_methods.black_boxes.sampled_permutation import (
+    SampledContributions,
+    SampledPermutation,
+    StoppingRule,
+)
 from explainer.attribution_methods.choose import method_for_black_box
-from explainer.attribution_methods.exact_enumeration import ExactEnumeration
-from explainer.attribution_methods.exact_forest import ExactForest
-from explainer.attribution_methods.sampled_permutation import SampledContributions, SampledPermutation, StoppingRule
+from explainer.attribution_methods.forests.exact_forest import ExactForest
 from explainer.explanations.attribution import AttributionMethod
 from models.errors import UnsupportedModelError
 from models.row_tables import Background

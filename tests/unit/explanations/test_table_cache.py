@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from explainer.attribution_methods import compiled_leaf_tables
 from explainer.attribution_methods.choose import prepare_method
-from explainer.attribution_methods.compiled_leaf_tables import CompiledLeafTables
+from explainer.attribution_methods.forests import compiled_leaf_tables
+from explainer.attribution_methods.forests.compiled_leaf_tables import CompiledLeafTables
 from explainer.attribution_methods.table_cache import TableCache, fingerprint_of
 from models.forest import Forest
 from tests.conformance.small_forests import random_forest, random_rows

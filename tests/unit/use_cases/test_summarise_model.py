@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from explainer.app import build_service
-from explainer.attribution_methods.exact_enumeration import ExactEnumeration
+from explainer.attribution_methods.black_boxes.exact_enumeration import ExactEnumeration
+from explainer.attribution_methods.black_boxes.sampled_permutation import SampledPermutation
 from explainer.attribution_methods.method_choice import MethodName
-from explainer.attribution_methods.sampled_permutation import SampledPermutation
 from explainer.demo.run_demo import demo_settings
 from explainer.register.entry import RegisterEntry, entry_of
 from explainer.register.overview import FeatureOverview, Overview

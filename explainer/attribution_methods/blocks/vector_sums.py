@@ -5,7 +5,7 @@ from typing import Any
 
 from llvmlite import ir
 
-from explainer.attribution_methods.background_blocks import N_BLOCKS
+from explainer.attribution_methods.blocks.background_blocks import N_BLOCKS
 from explainer.numba_alone import intrinsic, types
 
 Array = Any

@@ -13,13 +13,13 @@ from math import comb, factorial
 import numpy as np
 from numpy.typing import NDArray
 
-from explainer.attribution_methods.background_blocks import (
+from explainer.attribution_methods.blocks.background_blocks import (
     N_BLOCKS,
     BlockNumbers,
     shares_of_blocks,
     shares_within_blocks,
 )
-from explainer.attribution_methods.block_table_kernel import (
+from explainer.attribution_methods.blocks.block_table_kernel import (
     LARGEST,
     BlockRows,
     BlockTrees,
@@ -29,7 +29,7 @@ from explainer.attribution_methods.block_table_kernel import (
     fill_tables,
     find_sets,
 )
-from explainer.attribution_methods.forest_layout import ForestLayout
+from explainer.attribution_methods.forests.forest_layout import ForestLayout
 from explainer.attribution_methods.table_cache import ANY_NUMBER, TableCache, fingerprint_of
 from models.forest import Forest
 from models.scoring_model import Rows, Scores

@@ -15,11 +15,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from explainer.attribution_methods.coalition_game import CoalitionGame
-from explainer.attribution_methods.enumerated_interactions import EnumeratedInteractions
-from explainer.attribution_methods.exact_enumeration import MAX_FEATURES
-from explainer.attribution_methods.interactions import ForestInteractions, InteractionComputer, InteractionValues
-from explainer.attribution_methods.term_sums import TermSums
+from explainer.attribution_methods.black_boxes.coalition_game import CoalitionGame
+from explainer.attribution_methods.black_boxes.exact_enumeration import MAX_FEATURES
+from explainer.attribution_methods.interactions.enumerated_interactions import EnumeratedInteractions
+from explainer.attribution_methods.interactions.forest_interactions import (
+    ForestInteractions,
+    InteractionComputer,
+    InteractionValues,
+)
+from explainer.attribution_methods.sums.term_sums import TermSums
 from explainer.explanations.attribution import Attribution
 from explainer.explanations.interactions import MAX_INTERACTIONS, CaseInteractions, Interaction, WhyNoInteractions
 from explainer.explanations.strength import Yardstick
@@ -73,7 +77,7 @@ class PreparedInteractions:
         except UnsupportedModelError as error:
             LOG.info("interactions by walking the trees: %s", error)
         # Here and not above, because it loads numba, which most installations never need.
-        from explainer.attribution_methods.deep_interactions import DeepInteractions  # noqa: PLC0415
+        from explainer.attribution_methods.interactions.deep_interactions import DeepInteractions  # noqa: PLC0415
 
         return cls(computer=DeepInteractions(forest, game.background_rows, game.shares), game=game)
 

@@ -29,10 +29,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from explainer.attribution_methods.counted_few_rows import add_contributions
-from explainer.attribution_methods.counted_forest_state import Background, Space, Trees, Walk
-from explainer.attribution_methods.counted_many_rows import walk_with_sets_of
-from explainer.attribution_methods.forest_layout import ForestLayout
+from explainer.attribution_methods.forests.counted_few_rows import add_contributions
+from explainer.attribution_methods.forests.counted_forest_state import Background, Space, Trees, Walk
+from explainer.attribution_methods.forests.counted_many_rows import walk_with_sets_of
+from explainer.attribution_methods.forests.forest_layout import ForestLayout
 from explainer.attribution_methods.method_choice import (
     FEW_ROWS,
     MAX_PLAYERS_PER_PATH,

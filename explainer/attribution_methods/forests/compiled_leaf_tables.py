@@ -12,9 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from explainer.attribution_methods.exact_forest import DEFAULT_TABLE_BYTES, MAX_FEATURES_PER_LEAF
-from explainer.attribution_methods.forest_layout import ForestLayout
-from explainer.attribution_methods.leaf_table_kernel import (
+from explainer.attribution_methods.forests.exact_forest import DEFAULT_TABLE_BYTES, MAX_FEATURES_PER_LEAF
+from explainer.attribution_methods.forests.forest_layout import ForestLayout
+from explainer.attribution_methods.forests.leaf_table_kernel import (
     LEAF,
     NODE,
     TREE,
@@ -24,9 +24,9 @@ from explainer.attribution_methods.leaf_table_kernel import (
     add_rows,
     count_patterns,
 )
+from explainer.attribution_methods.forests.shapley_lines import shapley_lines
 from explainer.attribution_methods.method_choice import BLOCK_ROWS
 from explainer.attribution_methods.method_choice import table_bytes as bytes_of_tables
-from explainer.attribution_methods.shapley_lines import shapley_lines
 from explainer.attribution_methods.table_cache import TableCache, fingerprint_of
 from explainer.explanations.attribution import AttributionMethod
 from models.encoding import Columns

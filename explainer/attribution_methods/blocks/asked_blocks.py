@@ -7,7 +7,7 @@ the blocks, and no score has to be asked for twice.
 from threading import local
 from typing import Protocol
 
-from explainer.attribution_methods.background_blocks import BlockDivision
+from explainer.attribution_methods.blocks.background_blocks import BlockDivision
 from models.scoring_model import Rows, Scores
 
 

@@ -14,9 +14,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from explainer.attribution_methods.deep_forest_kernel import add_contributions
-from explainer.attribution_methods.deep_forest_state import FRAME, Background, Nodes, Space, Walk
-from explainer.attribution_methods.forest_layout import ForestLayout
+from explainer.attribution_methods.forests.deep_forest_kernel import add_contributions
+from explainer.attribution_methods.forests.deep_forest_state import FRAME, Background, Nodes, Space, Walk
+from explainer.attribution_methods.forests.forest_layout import ForestLayout
 from explainer.attribution_methods.method_choice import MAX_PLAYERS_PER_PATH
 from explainer.explanations.attribution import AttributionMethod
 from models.errors import UnsupportedModelError

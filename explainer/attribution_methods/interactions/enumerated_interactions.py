@@ -8,9 +8,9 @@ from math import factorial
 
 import numpy as np
 
-from explainer.attribution_methods.coalition_game import CoalitionGame
-from explainer.attribution_methods.exact_enumeration import MAX_FEATURES, all_coalitions, shapley_values
-from explainer.attribution_methods.interactions import InteractionValues, Numbers
+from explainer.attribution_methods.black_boxes.coalition_game import CoalitionGame
+from explainer.attribution_methods.black_boxes.exact_enumeration import MAX_FEATURES, all_coalitions, shapley_values
+from explainer.attribution_methods.interactions.forest_interactions import InteractionValues, Numbers
 from models.errors import UnsupportedModelError
 from models.scoring_model import Scores
 

@@ -22,7 +22,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from explainer.attribution_methods.leaf_boxes import BoxSide, LeafBox, boxes_of
+from explainer.attribution_methods.forests.leaf_boxes import BoxSide, LeafBox, boxes_of
 from models.encoding import Columns
 from models.errors import UnsupportedModelError
 from models.forest import Forest

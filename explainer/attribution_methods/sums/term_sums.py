@@ -21,7 +21,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from explainer.attribution_methods.interactions import InteractionValues
+from explainer.attribution_methods.interactions.forest_interactions import InteractionValues
 from explainer.explanations.attribution import AttributionMethod
 from models.errors import UnsupportedModelError
 from models.scoring_model import Rows, Scores

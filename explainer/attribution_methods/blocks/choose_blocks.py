@@ -7,9 +7,11 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from explainer.attribution_methods import block_tables
-from explainer.attribution_methods.asked_blocks import AskedBlocks
-from explainer.attribution_methods.background_blocks import (
+from explainer.attribution_methods.black_boxes.exact_enumeration import ExactEnumeration
+from explainer.attribution_methods.black_boxes.sampled_permutation import SampledPermutation
+from explainer.attribution_methods.blocks import block_tables
+from explainer.attribution_methods.blocks.asked_blocks import AskedBlocks
+from explainer.attribution_methods.blocks.background_blocks import (
     MIN_ROWS_PER_BLOCK,
     N_BLOCKS,
     BlockContributions,
@@ -17,10 +19,8 @@ from explainer.attribution_methods.background_blocks import (
     shares_of_blocks,
     split_background,
 )
-from explainer.attribution_methods.exact_enumeration import ExactEnumeration
-from explainer.attribution_methods.exact_forest import MAX_FEATURES_PER_LEAF
-from explainer.attribution_methods.forest_layout import ForestLayout
-from explainer.attribution_methods.linear import ExactLinear
+from explainer.attribution_methods.forests.exact_forest import MAX_FEATURES_PER_LEAF
+from explainer.attribution_methods.forests.forest_layout import ForestLayout
 from explainer.attribution_methods.method import AttributionComputer
 from explainer.attribution_methods.method_choice import (
     COMPILE_FROM_PLAYERS,
@@ -29,9 +29,9 @@ from explainer.attribution_methods.method_choice import (
     deep_forest_bytes,
     rows_weigh_the_same,
 )
-from explainer.attribution_methods.sampled_permutation import SampledPermutation
+from explainer.attribution_methods.sums.linear import ExactLinear
+from explainer.attribution_methods.sums.term_sums import TermSums
 from explainer.attribution_methods.table_cache import TableCache
-from explainer.attribution_methods.term_sums import TermSums
 from models.forest import Forest
 from models.linear_model import LinearModel, PointsTable
 from models.package import ModelPackage
@@ -196,7 +196,7 @@ def blocks_for_forest(
         why = f"A path asks about {deepest} features; tables are made for at most {MAX_FEATURES_PER_LEAF}."
         return _by_walking(forest, background_rows, background_weights, blocks, budget_bytes, why)
     # Here and not above, because this loads numba, which small models never need.
-    from explainer.attribution_methods.compiled_block_tables import (  # noqa: PLC0415
+    from explainer.attribution_methods.blocks.compiled_block_tables import (  # noqa: PLC0415
         CompiledBlockTables,
         bytes_of_block_tables,
     )
@@ -233,9 +233,9 @@ def _by_walking(  # noqa: PLR0917 -- what blocks_for_forest was given
         )
     # Here and not above, because these load numba, which small models never need.
     if alike:
-        from explainer.attribution_methods.counted_forest import CountedForest as Walk  # noqa: PLC0415
+        from explainer.attribution_methods.forests.counted_forest import CountedForest as Walk  # noqa: PLC0415
     else:
-        from explainer.attribution_methods.deep_forest import DeepForest as Walk  # type: ignore[assignment] # noqa: PLC0415
+        from explainer.attribution_methods.forests.deep_forest import DeepForest as Walk  # type: ignore[assignment] # noqa: PLC0415
     computer = ComputerPerBlock(partial(Walk, forest), rows, weights, blocks)
     return PreparedBlocks(computer=computer, reason=f"{why} The trees are walked with each block.")
 

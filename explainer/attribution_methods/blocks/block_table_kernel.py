@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from explainer.attribution_methods.vector_sums import add_scaled
+from explainer.attribution_methods.blocks.vector_sums import add_scaled
 from explainer.compiled import compiled, fetch_soon, inlined, lowest_bit, number_of_bits
 
 Array = Any

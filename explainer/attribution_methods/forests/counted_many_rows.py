@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from explainer.attribution_methods.counted_forest_state import (
+from explainer.attribution_methods.forests.counted_forest_state import (
     ASKED_ABOVE_SHIFT,
     EIGHT,
     FOUR,

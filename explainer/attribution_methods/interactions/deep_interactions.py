@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from explainer.attribution_methods.interactions import InteractionValues, Numbers
+from explainer.attribution_methods.interactions.forest_interactions import InteractionValues, Numbers
 from explainer.compiled import compiled, inlined
 from models.forest import Forest
 from models.scoring_model import Rows, Scores

@@ -22,8 +22,8 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from explainer.attribution_methods.leaf_boxes import BoxSide, LeafBox, boxes_of
-from explainer.attribution_methods.shapley_lines import shapley_lines
+from explainer.attribution_methods.forests.leaf_boxes import BoxSide, LeafBox, boxes_of
+from explainer.attribution_methods.forests.shapley_lines import shapley_lines
 from explainer.explanations.attribution import AttributionMethod
 from models.errors import UnsupportedModelError
 from models.forest import Forest

@@ -15,13 +15,13 @@ from math import factorial
 import numpy as np
 from numpy.typing import NDArray
 
-from explainer.attribution_methods.background_blocks import (
+from explainer.attribution_methods.blocks.background_blocks import (
     N_BLOCKS,
     BlockNumbers,
     shares_of_blocks,
     shares_within_blocks,
 )
-from explainer.attribution_methods.leaf_boxes import BoxSide, LeafBox, boxes_of
+from explainer.attribution_methods.forests.leaf_boxes import BoxSide, LeafBox, boxes_of
 from models.forest import Forest
 from models.scoring_model import Rows, Scores
 

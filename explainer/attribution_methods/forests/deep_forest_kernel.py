@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from explainer.attribution_methods.deep_forest_state import (
+from explainer.attribution_methods.forests.deep_forest_state import (
     ALONG,
     APART,
     FOUR,

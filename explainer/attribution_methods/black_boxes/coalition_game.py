@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from explainer.attribution_methods.background_blocks import BlockDivision
+from explainer.attribution_methods.blocks.background_blocks import BlockDivision
 from models.errors import UnsupportedModelError
 from models.scoring_model import Rows, Scores, ScoringModel
 

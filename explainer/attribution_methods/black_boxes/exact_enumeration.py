@@ -10,9 +10,9 @@ from math import factorial
 import numpy as np
 from numpy.typing import NDArray
 
-from explainer.attribution_methods.asked_blocks import LastCase
-from explainer.attribution_methods.background_blocks import BlockDivision
-from explainer.attribution_methods.coalition_game import CoalitionGame, ScoreUnit, score_function
+from explainer.attribution_methods.black_boxes.coalition_game import CoalitionGame, ScoreUnit, score_function
+from explainer.attribution_methods.blocks.asked_blocks import LastCase
+from explainer.attribution_methods.blocks.background_blocks import BlockDivision
 from explainer.explanations.attribution import AttributionMethod
 from models.errors import UnsupportedModelError
 from models.scoring_model import Rows, Scores, ScoringModel, refuse_row_width
