@@ -1,6 +1,5 @@
 """Who is let in, how, and what the access log keeps of it."""
 
-import asyncio
 import logging
 import time
 
@@ -109,7 +108,7 @@ def test_an_unexpected_error_is_logged_without_its_words(caplog: pytest.LogCaptu
         return {"type": "http.request"}
 
     with caplog.at_level(logging.ERROR):
-        asyncio.run(WithoutWords(fails)({"type": "http", "path": "/", "headers": []}, receive, send))
+        in_a_loop_of_its_own(WithoutWords(fails)({"type": "http", "path": "/", "headers": []}, receive, send))
     assert sent[0]["status"] == 500
     assert "RuntimeError at " in caplog.text
     assert "2150" not in caplog.text

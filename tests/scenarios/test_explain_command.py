@@ -2,6 +2,7 @@
 
 import base64
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,9 @@ def run(folder: Path, *arguments: str) -> Any:
         "EXPLAINER_USE_BUNDLED_PACKAGES": "false",
         "COLUMNS": "110",
     }
-    return CliRunner().invoke(app, ["explain", *arguments], env=settings)
+    # In a thread of its own: the command runs an event loop, and another test's browser may have left one here.
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(CliRunner().invoke, app, ["explain", *arguments], env=settings).result()
 
 
 @pytest.mark.parametrize(("language", "unit"), [("de", "Log-Odds"), ("en", "log-odds")])
