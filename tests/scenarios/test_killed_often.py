@@ -44,6 +44,7 @@ def test_nothing_that_was_answered_is_lost_in_many_kills(engine: str, tmp_path: 
         service = build_service(settings)
         case_system = CaseSystem("key-1", "Fachverfahren")
         decisions = [record_decision(service, case_system, a_request()) for _ in range(4)]
+        log_vkey = service.log_vkey
         service.database.dispose()
         answered: list[dict[str, Any]] = []
         for seconds in np.random.default_rng(7).uniform(0.05, LONGEST_LIFE_SECONDS, KILLS):
@@ -53,7 +54,7 @@ def test_nothing_that_was_answered_is_lost_in_many_kills(engine: str, tmp_path: 
         assert len(answered) > 20 * KILLS, "the kills came before the load"
         check_everything_answered_is_kept(settings, answered)
         check_every_checkpoint(settings)
-        check_as_a_stranger(settings, service.log_vkey)
+        check_as_a_stranger(settings, log_vkey)
 
 
 @contextmanager
